@@ -1,0 +1,2 @@
+//! The `lilypad` binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What the solver's clients and server agree on.

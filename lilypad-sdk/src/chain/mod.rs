@@ -1,0 +1,1 @@
+//! The contracts behind one trait of protocol verbs.

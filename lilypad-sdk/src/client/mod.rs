@@ -1,0 +1,1 @@
+//! The solver's API over HTTP and WebSocket, and jobs submitted through it.

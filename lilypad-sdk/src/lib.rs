@@ -1,0 +1,32 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+// Rooms, in import order: a room may use the rooms above it, never its neighbours or those below (see ARCHITECTURE.md).
+pub mod types;
+
+pub mod deal;
+pub mod matching;
+pub mod module;
+pub mod verify;
+
+#[cfg(feature = "chain")]
+pub mod chain;
+#[cfg(any(feature = "docker", feature = "wasm"))]
+pub mod executor;
+#[cfg(feature = "chain")]
+pub mod api;
+#[cfg(feature = "chain")]
+pub mod store;
+
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "server")]
+pub mod server;
+
+#[cfg(feature = "node")]
+pub mod node;
+
+#[cfg(feature = "devnet")]
+pub mod devnet;
+#[cfg(feature = "test-utils")]
+pub mod testing;

@@ -1,0 +1,1 @@
+//! Which resource offer serves which job offer.

@@ -1,0 +1,1 @@
+//! Modules: references, templates, the decoded job, and fetching.

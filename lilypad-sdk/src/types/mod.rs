@@ -1,0 +1,1 @@
+//! The protocol's nouns: records, ids, amounts and time, exactly as the network writes them.
