@@ -10,11 +10,11 @@ pub mod module;
 pub mod verify;
 
 #[cfg(feature = "chain")]
+pub mod api;
+#[cfg(feature = "chain")]
 pub mod chain;
 #[cfg(any(feature = "docker", feature = "wasm"))]
 pub mod executor;
-#[cfg(feature = "chain")]
-pub mod api;
 #[cfg(feature = "chain")]
 pub mod store;
 

@@ -1,0 +1,1 @@
+//! The role machines: solver, provider, creator and mediator as data in, effects out.
