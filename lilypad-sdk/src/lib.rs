@@ -12,6 +12,9 @@ pub mod verify;
 #[cfg(feature = "chain")]
 pub mod api;
 #[cfg(feature = "chain")]
+pub mod wallet;
+
+#[cfg(feature = "chain")]
 pub mod chain;
 #[cfg(any(feature = "docker", feature = "wasm"))]
 pub mod executor;
