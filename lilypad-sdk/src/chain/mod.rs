@@ -12,6 +12,4 @@ pub use network::{AuthMode, Network, NetworkContracts, Settlement, UnknownNetwor
 pub use wallet::{Wallet, WalletError};
 
 #[cfg(feature = "devnet")]
-pub use embedded::{
-    DEV_ACCOUNTS, EmbeddedChain, EmbeddedConfig, EmbeddedTransport, LOCAL_CHAIN_ID,
-};
+pub use embedded::{DEV_ACCOUNTS, EmbeddedChain, EmbeddedConfig, EmbeddedTransport, LOCAL_CHAIN_ID};

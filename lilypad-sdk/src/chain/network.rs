@@ -249,12 +249,7 @@ impl Network {
     ///
     /// [`UnknownNetwork`], which lists the names that exist.
     pub fn named(name: &str) -> Result<Self, UnknownNetwork> {
-        ALL.iter()
-            .find(|network| network.name == name)
-            .copied()
-            .ok_or_else(|| UnknownNetwork {
-                name: name.to_owned(),
-            })
+        ALL.iter().find(|network| network.name == name).copied().ok_or_else(|| UnknownNetwork { name: name.to_owned() })
     }
 }
 
@@ -266,10 +261,7 @@ mod tests {
     #[test]
     fn unknown_name_lists_the_known_ones() {
         let error = Network::named("mainnet").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "network mainnet does not exist (known: testnet, demonet, devnet, dev, local)"
-        );
+        assert_eq!(error.to_string(), "network mainnet does not exist (known: testnet, demonet, devnet, dev, local)");
     }
 
     #[test]
@@ -277,12 +269,7 @@ mod tests {
         for network in Network::all() {
             assert_eq!(Network::named(network.name).unwrap(), *network);
             let ours = network.name == "local";
-            assert_eq!(
-                network.settlement == Settlement::OnChain,
-                ours,
-                "{}",
-                network.name
-            );
+            assert_eq!(network.settlement == Settlement::OnChain, ours, "{}", network.name);
             assert_eq!(network.auth == AuthMode::Bound, ours, "{}", network.name);
             assert_eq!(network.rpc_urls.is_empty(), ours, "{}", network.name);
         }
@@ -292,14 +279,7 @@ mod tests {
     fn local_addresses_are_those_of_the_first_account() {
         let admin = address!("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
         let local = Network::local().contracts;
-        let expected = [
-            local.token,
-            local.payments,
-            local.storage,
-            local.users,
-            local.mediation,
-            local.controller,
-        ];
+        let expected = [local.token, local.payments, local.storage, local.users, local.mediation, local.controller];
         for (nonce, address) in [0, 1, 4, 6, 8, 10].into_iter().zip(expected) {
             assert_eq!(admin.create(nonce), address, "nonce {nonce}");
         }

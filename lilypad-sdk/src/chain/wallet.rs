@@ -75,30 +75,19 @@ impl Wallet {
             return Err(WalletError::Empty);
         }
         let words = text.split_whitespace().count();
-        let wordy = text
-            .split_whitespace()
-            .all(|word| word.chars().all(char::is_alphabetic));
+        let wordy = text.split_whitespace().all(|word| word.chars().all(char::is_alphabetic));
         if words > 1 && (SEED_PHRASE_WORDS.contains(&words) || wordy) {
             return Err(WalletError::SeedPhrase { words });
         }
-        let digits = text
-            .strip_prefix("0x")
-            .or_else(|| text.strip_prefix("0X"))
-            .unwrap_or(text);
+        let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
         if let Some(position) = digits.chars().position(|c| !c.is_ascii_hexdigit()) {
-            return Err(WalletError::NotHex {
-                position: position + 1,
-            });
+            return Err(WalletError::NotHex { position: position + 1 });
         }
         if digits.len() != 2 * KEY_BYTES {
-            return Err(WalletError::Length {
-                found: digits.len(),
-            });
+            return Err(WalletError::Length { found: digits.len() });
         }
         let mut key = [0_u8; KEY_BYTES];
-        hex::decode_to_slice(digits, &mut key).map_err(|_| WalletError::Length {
-            found: digits.len(),
-        })?;
+        hex::decode_to_slice(digits, &mut key).map_err(|_| WalletError::Length { found: digits.len() })?;
         Self::from_bytes(&key)
     }
 
@@ -108,17 +97,14 @@ impl Wallet {
     ///
     /// [`WalletError::OutOfRange`].
     pub fn from_bytes(key: &[u8; KEY_BYTES]) -> Result<Self, WalletError> {
-        let signer =
-            PrivateKeySigner::from_bytes(&B256::from(*key)).map_err(|_| WalletError::OutOfRange)?;
+        let signer = PrivateKeySigner::from_bytes(&B256::from(*key)).map_err(|_| WalletError::OutOfRange)?;
         Ok(Self { signer })
     }
 
     /// A fresh random key, for tests and throw-away identities.
     #[must_use]
     pub fn random() -> Self {
-        Self {
-            signer: PrivateKeySigner::random(),
-        }
+        Self { signer: PrivateKeySigner::random() }
     }
 
     /// The key of one of the ten well-known development accounts.
@@ -138,9 +124,7 @@ impl Wallet {
     /// Whether this is a well-known development key.
     #[must_use]
     pub fn is_dev(&self) -> bool {
-        (0..DEV_KEYS.len())
-            .filter_map(Self::dev)
-            .any(|dev| dev.address() == self.address())
+        (0..DEV_KEYS.len()).filter_map(Self::dev).any(|dev| dev.address() == self.address())
     }
 
     /// Signs a 32-byte hash as it is.
@@ -149,9 +133,7 @@ impl Wallet {
     ///
     /// [`SignError`] when the curve library refuses, which no valid key causes.
     pub fn sign_hash(&self, hash: &B256) -> Result<Signature, SignError> {
-        self.signer
-            .sign_hash_sync(hash)
-            .map_err(|source| SignError(source.to_string()))
+        self.signer.sign_hash_sync(hash).map_err(|source| SignError(source.to_string()))
     }
 
     /// Signs a message with the prefix of EIP-191.
@@ -160,9 +142,7 @@ impl Wallet {
     ///
     /// As [`Self::sign_hash`].
     pub fn sign_message(&self, message: &[u8]) -> Result<Signature, SignError> {
-        self.signer
-            .sign_message_sync(message)
-            .map_err(|source| SignError(source.to_string()))
+        self.signer.sign_message_sync(message).map_err(|source| SignError(source.to_string()))
     }
 }
 
@@ -173,10 +153,7 @@ pub struct SignError(String);
 
 impl fmt::Debug for Wallet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wallet")
-            .field("address", &format_args!("{}", self.address()))
-            .field("key", &"***")
-            .finish()
+        f.debug_struct("Wallet").field("address", &format_args!("{}", self.address())).field("key", &"***").finish()
     }
 }
 
@@ -204,19 +181,10 @@ mod tests {
     #[test]
     fn accepts_prefix_quotes_and_blanks() {
         let key = DEV_KEYS[0];
-        for text in [
-            key.to_owned(),
-            format!("0x{key}"),
-            format!("  \"0x{key}\"\n"),
-            format!("'{}'", key.to_uppercase()),
-        ] {
-            assert_eq!(
-                Wallet::from_private_key(&text)
-                    .unwrap()
-                    .address()
-                    .to_string(),
-                ADMIN
-            );
+        for text in
+            [key.to_owned(), format!("0x{key}"), format!("  \"0x{key}\"\n"), format!("'{}'", key.to_uppercase())]
+        {
+            assert_eq!(Wallet::from_private_key(&text).unwrap().address().to_string(), ADMIN);
         }
     }
 
@@ -226,53 +194,26 @@ mod tests {
         let error = Wallet::from_private_key(phrase).unwrap_err();
         assert_eq!(error, WalletError::SeedPhrase { words: 12 });
         assert!(!error.to_string().contains("junk") && !error.hint().contains("junk"));
-        assert_eq!(
-            Wallet::from_private_key("two words").unwrap_err(),
-            WalletError::SeedPhrase { words: 2 }
-        );
+        assert_eq!(Wallet::from_private_key("two words").unwrap_err(), WalletError::SeedPhrase { words: 2 });
     }
 
     #[test]
     fn says_what_is_wrong_with_a_key() {
         let key = DEV_KEYS[0];
-        assert_eq!(
-            Wallet::from_private_key(" ").unwrap_err(),
-            WalletError::Empty
-        );
-        assert_eq!(
-            Wallet::from_private_key("\"\"").unwrap_err(),
-            WalletError::Empty
-        );
-        assert_eq!(
-            Wallet::from_private_key(&key[..63]).unwrap_err(),
-            WalletError::Length { found: 63 }
-        );
-        assert_eq!(
-            Wallet::from_private_key(ADMIN).unwrap_err(),
-            WalletError::Length { found: 40 }
-        );
+        assert_eq!(Wallet::from_private_key(" ").unwrap_err(), WalletError::Empty);
+        assert_eq!(Wallet::from_private_key("\"\"").unwrap_err(), WalletError::Empty);
+        assert_eq!(Wallet::from_private_key(&key[..63]).unwrap_err(), WalletError::Length { found: 63 });
+        assert_eq!(Wallet::from_private_key(ADMIN).unwrap_err(), WalletError::Length { found: 40 });
         let bad = format!("0x{}g{}", &key[..4], &key[5..]);
-        assert_eq!(
-            Wallet::from_private_key(&bad).unwrap_err(),
-            WalletError::NotHex { position: 5 }
-        );
-        assert_eq!(
-            Wallet::from_private_key(&"0".repeat(64)).unwrap_err(),
-            WalletError::OutOfRange
-        );
-        assert_eq!(
-            Wallet::from_private_key(&"f".repeat(64)).unwrap_err(),
-            WalletError::OutOfRange
-        );
+        assert_eq!(Wallet::from_private_key(&bad).unwrap_err(), WalletError::NotHex { position: 5 });
+        assert_eq!(Wallet::from_private_key(&"0".repeat(64)).unwrap_err(), WalletError::OutOfRange);
+        assert_eq!(Wallet::from_private_key(&"f".repeat(64)).unwrap_err(), WalletError::OutOfRange);
     }
 
     #[test]
     fn debug_shows_the_address_only() {
         let shown = format!("{:?}", Wallet::dev(0).unwrap());
-        assert!(
-            shown.contains(ADMIN) && !shown.contains(&DEV_KEYS[0][..8]),
-            "{shown}"
-        );
+        assert!(shown.contains(ADMIN) && !shown.contains(&DEV_KEYS[0][..8]), "{shown}");
     }
 
     #[test]

@@ -44,23 +44,11 @@ impl Shared {
     pub(super) fn new(config: EmbeddedConfig) -> (Self, watch::Receiver<BlockHead>) {
         let state = State::new(config);
         let (heads, receiver) = watch::channel(state.head().head());
-        (
-            Self {
-                state,
-                filters: Filters::default(),
-                snapshots: Vec::new(),
-                next_snapshot: 1,
-                heads,
-            },
-            receiver,
-        )
+        (Self { state, filters: Filters::default(), snapshots: Vec::new(), next_snapshot: 1, heads }, receiver)
     }
 
     pub(super) fn genesis_hash(&self) -> B256 {
-        self.state
-            .block(0)
-            .map(|block| block.hash)
-            .unwrap_or_default()
+        self.state.block(0).map(|block| block.hash).unwrap_or_default()
     }
 
     /// Answers one method and announces a new head if it made one.
@@ -88,16 +76,11 @@ impl Shared {
             "eth_gasPrice" => quantity(state.base_fee.saturating_add(SUGGESTED_TIP)),
             "eth_maxPriorityFeePerGas" => quantity(SUGGESTED_TIP),
             "eth_feeHistory" => fee_history(state, params)?,
-            "eth_getBalance" => {
-                quantity(at_latest(state, params, 1)?.account(params.get(0)?).balance)
-            }
+            "eth_getBalance" => quantity(at_latest(state, params, 1)?.account(params.get(0)?).balance),
             "eth_getCode" => json!(code(at_latest(state, params, 1)?, params.get(0)?)),
             "eth_getStorageAt" => {
                 let (address, slot): (Address, U256) = (params.get(0)?, params.get(1)?);
-                let value = at_latest(state, params, 2)?
-                    .db
-                    .storage_ref(address, slot)
-                    .unwrap_or_default();
+                let value = at_latest(state, params, 2)?.db.storage_ref(address, slot).unwrap_or_default();
                 json!(B256::from(value))
             }
             "eth_getTransactionCount" => {
@@ -110,37 +93,26 @@ impl Shared {
             "eth_getBlockByNumber" => {
                 let number = params.block(0, state)?.number(state.head_number());
                 let full = params.optional(1)?.unwrap_or(false);
-                state
-                    .block(number)
-                    .map_or(Value::Null, |block| json::block(block, full))
+                state.block(number).map_or(Value::Null, |block| json::block(block, full))
             }
             "eth_getBlockByHash" => {
                 let full = params.optional(1)?.unwrap_or(false);
-                state
-                    .block_by_hash(params.get(0)?)
-                    .map_or(Value::Null, |block| json::block(block, full))
+                state.block_by_hash(params.get(0)?).map_or(Value::Null, |block| json::block(block, full))
             }
             "eth_getTransactionByHash" => {
                 let hash = params.get(0)?;
                 match state.mined(hash) {
                     Some((block, index)) => json::transaction(block, index),
-                    None => state
-                        .pool
-                        .by_hash(hash)
-                        .map_or(Value::Null, |wait| json::pending(&wait.tx, wait.from)),
+                    None => state.pool.by_hash(hash).map_or(Value::Null, |wait| json::pending(&wait.tx, wait.from)),
                 }
             }
-            "eth_getTransactionReceipt" => state
-                .mined(params.get(0)?)
-                .map_or(Value::Null, |(block, index)| json::receipt(block, index)),
+            "eth_getTransactionReceipt" => {
+                state.mined(params.get(0)?).map_or(Value::Null, |(block, index)| json::receipt(block, index))
+            }
             "eth_getBlockReceipts" => {
                 let number = params.block(0, state)?.number(state.head_number());
                 state.block(number).map_or(Value::Null, |block| {
-                    Value::Array(
-                        (0..block.txs.len())
-                            .map(|index| json::receipt(block, index))
-                            .collect(),
-                    )
+                    Value::Array((0..block.txs.len()).map(|index| json::receipt(block, index)).collect())
                 })
             }
             "eth_call" => json!(call(state, params)?),
@@ -148,16 +120,9 @@ impl Shared {
             "eth_sendRawTransaction" => json!(state.submit(&params.get::<Bytes>(0)?)?),
             "eth_getLogs" => {
                 let filter = LogFilter::parse(state, params.value(0)?)?;
-                Value::Array(filter.collect(
-                    state,
-                    filter.from,
-                    filter.to.unwrap_or(state.head_number()),
-                ))
+                Value::Array(filter.collect(state, filter.from, filter.to.unwrap_or(state.head_number())))
             }
-            "eth_newFilter" => quantity(
-                self.filters
-                    .install_logs(LogFilter::parse(state, params.value(0)?)?),
-            ),
+            "eth_newFilter" => quantity(self.filters.install_logs(LogFilter::parse(state, params.value(0)?)?)),
             "eth_newBlockFilter" => quantity(self.filters.install_blocks(state)),
             "eth_getFilterChanges" => Value::Array(self.filters.changes(state, params.number(0)?)?),
             "eth_getFilterLogs" => Value::Array(self.filters.all(state, params.number(0)?)?),
@@ -195,28 +160,18 @@ impl Shared {
             blocks: Option<U256>,
         }
         let options = if method != "evm_mine" {
-            Options {
-                blocks: params.optional(0)?,
-                ..Options::default()
-            }
+            Options { blocks: params.optional(0)?, ..Options::default() }
         } else if params.peek(0).is_some_and(Value::is_object) {
             params.get(0)?
         } else {
-            Options {
-                timestamp: params.optional(0)?,
-                ..Options::default()
-            }
+            Options { timestamp: params.optional(0)?, ..Options::default() }
         };
         if let Some(timestamp) = options.timestamp {
             self.state.set_next_timestamp(timestamp.saturating_to())?;
         }
-        let blocks = options
-            .blocks
-            .map_or(1, |blocks| blocks.saturating_to::<u64>());
+        let blocks = options.blocks.map_or(1, |blocks| blocks.saturating_to::<u64>());
         if blocks > MAX_BLOCKS {
-            return Err(RpcFailure::invalid_params(format_args!(
-                "at most {MAX_BLOCKS} blocks at once"
-            )));
+            return Err(RpcFailure::invalid_params(format_args!("at most {MAX_BLOCKS} blocks at once")));
         }
         for _ in 0..blocks {
             self.state.mine();
@@ -249,36 +204,22 @@ impl Shared {
 /// Answers a request object or a batch; the only entry for JSON from outside.
 pub(super) fn handle(shared: &mut Shared, request: Value) -> Value {
     match request {
-        Value::Array(batch) if batch.is_empty() => {
-            failure(Value::Null, &RpcFailure::invalid_request("empty batch"))
+        Value::Array(batch) if batch.is_empty() => failure(Value::Null, &RpcFailure::invalid_request("empty batch")),
+        Value::Array(batch) if batch.len() > MAX_BATCH => {
+            failure(Value::Null, &RpcFailure::invalid_request("too many members in a batch"))
         }
-        Value::Array(batch) if batch.len() > MAX_BATCH => failure(
-            Value::Null,
-            &RpcFailure::invalid_request("too many members in a batch"),
-        ),
-        Value::Array(batch) => Value::Array(
-            batch
-                .into_iter()
-                .filter_map(|request| single(shared, request))
-                .collect(),
-        ),
+        Value::Array(batch) => Value::Array(batch.into_iter().filter_map(|request| single(shared, request)).collect()),
         request => single(shared, request).unwrap_or(Value::Null),
     }
 }
 
 fn single(shared: &mut Shared, request: Value) -> Option<Value> {
     let Value::Object(mut object) = request else {
-        return Some(failure(
-            Value::Null,
-            &RpcFailure::invalid_request("an object is needed"),
-        ));
+        return Some(failure(Value::Null, &RpcFailure::invalid_request("an object is needed")));
     };
     let id = object.remove("id");
     let Some(Value::String(method)) = object.remove("method") else {
-        return Some(failure(
-            id.unwrap_or_default(),
-            &RpcFailure::invalid_request("method is missing"),
-        ));
+        return Some(failure(id.unwrap_or_default(), &RpcFailure::invalid_request("method is missing")));
     };
     let answer = shared.call(&method, object.remove("params").unwrap_or_default());
     let id = id?;
@@ -324,15 +265,11 @@ pub(super) fn parse_block(value: &Value, state: &State) -> Result<At, RpcFailure
             (Some(number), _) => At::Number(parse_number(number)?),
             (None, Some(hash)) => {
                 let hash = B256::deserialize(hash).map_err(RpcFailure::invalid_params)?;
-                let block = state
-                    .block_by_hash(hash)
-                    .ok_or_else(|| RpcFailure::refused("header not found"))?;
+                let block = state.block_by_hash(hash).ok_or_else(|| RpcFailure::refused("header not found"))?;
                 At::Number(block.header.number)
             }
             (None, None) => {
-                return Err(RpcFailure::invalid_params(
-                    "blockNumber or blockHash is needed",
-                ));
+                return Err(RpcFailure::invalid_params("blockNumber or blockHash is needed"));
             }
         },
         number => At::Number(parse_number(number)?),
@@ -341,8 +278,7 @@ pub(super) fn parse_block(value: &Value, state: &State) -> Result<At, RpcFailure
 
 fn parse_number(value: &Value) -> Result<u64, RpcFailure> {
     let number = U256::deserialize(value).map_err(RpcFailure::invalid_params)?;
-    u64::try_from(number)
-        .map_err(|_| RpcFailure::invalid_params(format_args!("number {number} is too large")))
+    u64::try_from(number).map_err(|_| RpcFailure::invalid_params(format_args!("number {number} is too large")))
 }
 
 /// The state, provided that the block asked for is the newest.
@@ -379,8 +315,7 @@ impl Params {
     }
 
     fn value(&self, index: usize) -> Result<&Value, RpcFailure> {
-        self.peek(index)
-            .ok_or_else(|| RpcFailure::invalid_params(format_args!("parameter {index} is missing")))
+        self.peek(index).ok_or_else(|| RpcFailure::invalid_params(format_args!("parameter {index} is missing")))
     }
 
     fn get<T: DeserializeOwned>(&self, index: usize) -> Result<T, RpcFailure> {
@@ -415,9 +350,7 @@ struct CallObject {
 
 impl CallObject {
     fn into_env(self, gas_limit: u64) -> TxEnv {
-        let gas = self
-            .gas
-            .map_or(gas_limit, |gas| gas.saturating_to::<u64>().min(gas_limit));
+        let gas = self.gas.map_or(gas_limit, |gas| gas.saturating_to::<u64>().min(gas_limit));
         evm::env_of_call(
             self.from.unwrap_or_default(),
             self.to.map_or(TxKind::Create, TxKind::Call),
@@ -432,15 +365,9 @@ fn call(state: &mut State, params: &Params) -> Result<Bytes, RpcFailure> {
     let at = params.block(1, state)?;
     require_latest(state, at)?;
     if params.peek(2).is_some() {
-        return Err(RpcFailure::invalid_params(
-            "state overrides are not supported by the embedded chain",
-        ));
+        return Err(RpcFailure::invalid_params("state overrides are not supported by the embedded chain"));
     }
-    let env = if at == At::Pending {
-        state.next_env()
-    } else {
-        state.head_env()
-    };
+    let env = if at == At::Pending { state.next_env() } else { state.head_env() };
     let tx = params.get::<CallObject>(0)?.into_env(state.gas_limit);
     evm::output(state.simulate(&env, tx)?)
 }
@@ -492,11 +419,7 @@ fn code(state: &State, address: Address) -> Bytes {
     let account = state.account(address);
     match account.code {
         Some(code) => code.original_bytes(),
-        None => state
-            .db
-            .code_by_hash_ref(account.code_hash)
-            .map(|code| code.original_bytes())
-            .unwrap_or_default(),
+        None => state.db.code_by_hash_ref(account.code_hash).map(|code| code.original_bytes()).unwrap_or_default(),
     }
 }
 
@@ -507,9 +430,7 @@ fn fee_history(state: &State, params: &Params) -> Result<Value, RpcFailure> {
     let percentiles = params.optional::<Vec<f64>>(2)?.map_or(0, |list| list.len());
     let blocks = usize::try_from(count).unwrap_or(usize::MAX);
     let fees: Vec<Value> = (0..=blocks).map(|_| quantity(state.base_fee)).collect();
-    let rewards: Vec<Vec<Value>> = (0..blocks)
-        .map(|_| vec![quantity(SUGGESTED_TIP); percentiles])
-        .collect();
+    let rewards: Vec<Vec<Value>> = (0..blocks).map(|_| vec![quantity(SUGGESTED_TIP); percentiles]).collect();
     Ok(json!({
         "oldestBlock": quantity(newest + 1 - count),
         "baseFeePerGas": fees,

@@ -45,9 +45,7 @@ pub(super) fn execute(
     tx: TxEnv,
     mode: Mode,
 ) -> Result<Outcome, RpcFailure> {
-    let mut cfg = CfgEnv::new()
-        .with_spec_and_mainnet_gas_params(SPEC)
-        .with_chain_id(chain_id);
+    let mut cfg = CfgEnv::new().with_spec_and_mainnet_gas_params(SPEC).with_chain_id(chain_id);
     // Later rule sets cap one transaction below what a deployment may need.
     cfg.tx_gas_limit_cap = Some(u64::MAX);
     if mode == Mode::Simulate {
@@ -57,16 +55,9 @@ pub(super) fn execute(
         cfg.tx_chain_id_check = false;
     }
     let caller = tx.caller;
-    let mut evm = Context::mainnet()
-        .with_db(db)
-        .with_cfg(cfg)
-        .with_block(block.clone())
-        .build_mainnet();
+    let mut evm = Context::mainnet().with_db(db).with_cfg(cfg).with_block(block.clone()).build_mainnet();
     match evm.transact(tx) {
-        Ok(done) => Ok(Outcome {
-            result: done.result,
-            state: done.state,
-        }),
+        Ok(done) => Ok(Outcome { result: done.result, state: done.state }),
         Err(EVMError::Transaction(invalid)) => Err(refusal(caller, &invalid)),
         Err(other) => Err(RpcFailure::refused(format!("execution failed: {other}"))),
     }
@@ -77,22 +68,16 @@ fn refusal(caller: Address, invalid: &InvalidTransaction) -> RpcFailure {
         InvalidTransaction::LackOfFundForMaxFee { fee, balance } => {
             RpcFailure::insufficient_funds(caller, **balance, **fee)
         }
-        InvalidTransaction::NonceTooLow { tx, state } => RpcFailure::refused(format!(
-            "nonce too low: address {caller}, tx: {tx} state: {state}"
-        )),
-        InvalidTransaction::NonceTooHigh { tx, state } => RpcFailure::refused(format!(
-            "nonce too high: address {caller}, tx: {tx} state: {state}"
-        )),
-        InvalidTransaction::GasPriceLessThanBasefee => {
-            RpcFailure::refused("max fee per gas less than block base fee")
+        InvalidTransaction::NonceTooLow { tx, state } => {
+            RpcFailure::refused(format!("nonce too low: address {caller}, tx: {tx} state: {state}"))
         }
-        InvalidTransaction::CallerGasLimitMoreThanBlock => {
-            RpcFailure::refused("exceeds block gas limit")
+        InvalidTransaction::NonceTooHigh { tx, state } => {
+            RpcFailure::refused(format!("nonce too high: address {caller}, tx: {tx} state: {state}"))
         }
+        InvalidTransaction::GasPriceLessThanBasefee => RpcFailure::refused("max fee per gas less than block base fee"),
+        InvalidTransaction::CallerGasLimitMoreThanBlock => RpcFailure::refused("exceeds block gas limit"),
         InvalidTransaction::CallGasCostMoreThanGasLimit { .. }
-        | InvalidTransaction::GasFloorMoreThanGasLimit { .. } => {
-            RpcFailure::refused("intrinsic gas too low")
-        }
+        | InvalidTransaction::GasFloorMoreThanGasLimit { .. } => RpcFailure::refused("intrinsic gas too low"),
         other => RpcFailure::refused(format!("invalid transaction: {other}")),
     }
 }
@@ -100,9 +85,7 @@ fn refusal(caller: Address, invalid: &InvalidTransaction) -> RpcFailure {
 /// The environment of a signed transaction.
 pub(super) fn env_of(tx: &TxEnvelope, from: Address) -> Result<TxEnv, RpcFailure> {
     if tx.is_eip4844() || tx.is_eip7702() {
-        return Err(RpcFailure::refused(
-            "transaction type not supported by the embedded chain",
-        ));
+        return Err(RpcFailure::refused("transaction type not supported by the embedded chain"));
     }
     Ok(TxEnv {
         tx_type: tx.tx_type() as u8,
@@ -121,23 +104,8 @@ pub(super) fn env_of(tx: &TxEnvelope, from: Address) -> Result<TxEnv, RpcFailure
 }
 
 /// The environment of an unsigned call.
-pub(super) fn env_of_call(
-    from: Address,
-    to: TxKind,
-    value: U256,
-    data: Bytes,
-    gas_limit: u64,
-) -> TxEnv {
-    TxEnv {
-        caller: from,
-        kind: to,
-        value,
-        data,
-        gas_limit,
-        gas_price: 0,
-        chain_id: None,
-        ..TxEnv::default()
-    }
+pub(super) fn env_of_call(from: Address, to: TxKind, value: U256, data: Bytes, gas_limit: u64) -> TxEnv {
+    TxEnv { caller: from, kind: to, value, data, gas_limit, gas_price: 0, chain_id: None, ..TxEnv::default() }
 }
 
 /// Output of a call that succeeded.

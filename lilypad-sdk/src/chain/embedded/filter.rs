@@ -31,27 +31,18 @@ impl LogFilter {
     /// Reads the object of `eth_getLogs` and `eth_newFilter`. Without `fromBlock` it starts at the newest block.
     pub(super) fn parse(state: &State, value: &Value) -> Result<Self, RpcFailure> {
         let head = state.head_number();
-        let object = value
-            .as_object()
-            .ok_or_else(|| RpcFailure::invalid_params("a filter object is needed"))?;
+        let object = value.as_object().ok_or_else(|| RpcFailure::invalid_params("a filter object is needed"))?;
         let (from, to) = match object.get("blockHash").filter(|hash| !hash.is_null()) {
             Some(hash) => {
                 let hash: B256 = parse(hash)?;
-                let block = state
-                    .block_by_hash(hash)
-                    .ok_or_else(|| RpcFailure::refused("unknown block"))?;
+                let block = state.block_by_hash(hash).ok_or_else(|| RpcFailure::refused("unknown block"))?;
                 (block.header.number, Some(block.header.number))
             }
             None => {
                 let bound = |name: &str| object.get(name).filter(|bound| !bound.is_null());
-                let from = bound("fromBlock")
-                    .map_or(Ok(head), |tag| Ok(parse_block(tag, state)?.number(head)))?;
+                let from = bound("fromBlock").map_or(Ok(head), |tag| Ok(parse_block(tag, state)?.number(head)))?;
                 let to = match bound("toBlock") {
-                    Some(tag)
-                        if tag.as_str() == Some("latest") || tag.as_str() == Some("pending") =>
-                    {
-                        None
-                    }
+                    Some(tag) if tag.as_str() == Some("latest") || tag.as_str() == Some("pending") => None,
                     Some(tag) => Some(parse_block(tag, state)?.number(head)),
                     None => None,
                 };
@@ -63,34 +54,22 @@ impl LogFilter {
         }
         let topics = match object.get("topics") {
             None | Some(Value::Null) => Vec::new(),
-            Some(Value::Array(positions)) if positions.len() <= MAX_TOPICS => positions
-                .iter()
-                .map(one_or_many)
-                .collect::<Result<_, _>>()?,
+            Some(Value::Array(positions)) if positions.len() <= MAX_TOPICS => {
+                positions.iter().map(one_or_many).collect::<Result<_, _>>()?
+            }
             Some(_) => {
-                return Err(RpcFailure::invalid_params(
-                    "topics: a list of at most four is needed",
-                ));
+                return Err(RpcFailure::invalid_params("topics: a list of at most four is needed"));
             }
         };
         let addresses = object.get("address").map_or(Ok(Vec::new()), one_or_many)?;
-        Ok(Self {
-            from,
-            to,
-            addresses,
-            topics,
-        })
+        Ok(Self { from, to, addresses, topics })
     }
 
     fn accepts(&self, log: &Log) -> bool {
         let topics = log.topics();
         (self.addresses.is_empty() || self.addresses.contains(&log.address))
             && topics.len() >= self.topics.len()
-            && self
-                .topics
-                .iter()
-                .zip(topics)
-                .all(|(wanted, topic)| wanted.is_empty() || wanted.contains(topic))
+            && self.topics.iter().zip(topics).all(|(wanted, topic)| wanted.is_empty() || wanted.contains(topic))
     }
 
     /// Matching logs of the blocks `from..=to`, oldest first.
@@ -166,10 +145,7 @@ impl Filters {
 
     /// What happened since the last poll.
     pub(super) fn changes(&mut self, state: &State, id: u64) -> Result<Vec<Value>, RpcFailure> {
-        let (next, watched) = self
-            .installed
-            .get_mut(&id)
-            .ok_or_else(|| RpcFailure::refused("filter not found"))?;
+        let (next, watched) = self.installed.get_mut(&id).ok_or_else(|| RpcFailure::refused("filter not found"))?;
         let from = *next;
         let head = state.head_number();
         let found = match watched {

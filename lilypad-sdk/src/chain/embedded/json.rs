@@ -17,13 +17,7 @@ pub(super) fn block(block: &Block, full: bool) -> Value {
         .txs
         .iter()
         .enumerate()
-        .map(|(index, mined)| {
-            if full {
-                transaction(block, index)
-            } else {
-                json!(mined.hash)
-            }
-        })
+        .map(|(index, mined)| if full { transaction(block, index) } else { json!(mined.hash) })
         .collect();
     object["hash"] = json!(block.hash);
     object["size"] = quantity(0_u64);
@@ -58,12 +52,8 @@ pub(super) fn receipt(block: &Block, index: usize) -> Value {
     let Some(mined) = block.txs.get(index) else {
         return Value::Null;
     };
-    let logs: Vec<Value> = mined
-        .logs
-        .iter()
-        .enumerate()
-        .map(|(position, entry)| log(block, index, position, entry))
-        .collect();
+    let logs: Vec<Value> =
+        mined.logs.iter().enumerate().map(|(position, entry)| log(block, index, position, entry)).collect();
     json!({
         "type": quantity(mined.tx.tx_type() as u8),
         "status": quantity(u8::from(mined.success)),
@@ -83,12 +73,8 @@ pub(super) fn receipt(block: &Block, index: usize) -> Value {
 }
 
 pub(super) fn log(block: &Block, tx_index: usize, position: usize, log: &Log) -> Value {
-    let (hash, first): (B256, usize) = block
-        .txs
-        .get(tx_index)
-        .map_or_else(Default::default, |mined: &Mined| {
-            (mined.hash, mined.first_log)
-        });
+    let (hash, first): (B256, usize) =
+        block.txs.get(tx_index).map_or_else(Default::default, |mined: &Mined| (mined.hash, mined.first_log));
     json!({
         "address": log.address,
         "topics": log.topics(),

@@ -77,16 +77,7 @@ impl Default for EmbeddedConfig {
         let balances = DEV_ACCOUNTS
             .iter()
             .enumerate()
-            .map(|(i, account)| {
-                (
-                    *account,
-                    if i == 0 {
-                        ether * U256::from(10_000)
-                    } else {
-                        ether * U256::from(10)
-                    },
-                )
-            })
+            .map(|(i, account)| (*account, if i == 0 { ether * U256::from(10_000) } else { ether * U256::from(10) }))
             .collect();
         Self {
             chain_id: LOCAL_CHAIN_ID,
@@ -118,9 +109,7 @@ pub struct EmbeddedChain {
 
 impl std::fmt::Debug for EmbeddedChain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EmbeddedChain")
-            .field("head", &*self.heads.borrow())
-            .finish_non_exhaustive()
+        f.debug_struct("EmbeddedChain").field("head", &*self.heads.borrow()).finish_non_exhaustive()
     }
 }
 
@@ -141,10 +130,7 @@ impl EmbeddedChain {
     #[must_use]
     pub fn with_config(config: EmbeddedConfig) -> Self {
         let (shared, heads) = Shared::new(config);
-        Self {
-            shared: Arc::new(Mutex::new(shared)),
-            heads,
-        }
+        Self { shared: Arc::new(Mutex::new(shared)), heads }
     }
 
     /// Answers one JSON-RPC 2.0 request or a batch of them.

@@ -32,15 +32,12 @@ impl Pool {
             if old.hash == new.hash {
                 return Err(RpcFailure::refused("already known"));
             }
-            let dearer =
-                |new: u128, old: u128| new >= old.saturating_add(old / 10).saturating_add(1);
+            let dearer = |new: u128, old: u128| new >= old.saturating_add(old / 10).saturating_add(1);
             if !dearer(new.tx.max_fee_per_gas(), old.tx.max_fee_per_gas()) {
                 return Err(RpcFailure::refused("replacement transaction underpriced"));
             }
         } else if self.waiting.len() >= MAX_WAITING {
-            return Err(RpcFailure::refused(format!(
-                "txpool is full: {MAX_WAITING} transactions wait"
-            )));
+            return Err(RpcFailure::refused(format!("txpool is full: {MAX_WAITING} transactions wait")));
         }
         self.waiting.insert(key, new);
         Ok(())
@@ -72,11 +69,7 @@ impl Pool {
     }
 
     pub(super) fn remove(&mut self, hash: B256) -> Option<Waiting> {
-        let key = self
-            .waiting
-            .iter()
-            .find(|(_, waiting)| waiting.hash == hash)
-            .map(|(key, _)| *key)?;
+        let key = self.waiting.iter().find(|(_, waiting)| waiting.hash == hash).map(|(key, _)| *key)?;
         self.waiting.remove(&key)
     }
 }

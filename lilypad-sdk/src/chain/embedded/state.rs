@@ -51,11 +51,7 @@ pub(super) struct Block {
 
 impl Block {
     pub(super) fn head(&self) -> BlockHead {
-        BlockHead {
-            number: self.header.number,
-            hash: self.hash,
-            timestamp: self.header.timestamp,
-        }
+        BlockHead { number: self.header.number, hash: self.hash, timestamp: self.header.timestamp }
     }
 }
 
@@ -137,11 +133,7 @@ impl State {
 
     pub(super) fn account(&self, address: Address) -> AccountInfo {
         // EmptyDB cannot fail, and an absent account is an empty one.
-        self.db
-            .basic_ref(address)
-            .ok()
-            .flatten()
-            .unwrap_or_default()
+        self.db.basic_ref(address).ok().flatten().unwrap_or_default()
     }
 
     pub(super) fn set_balance(&mut self, address: Address, balance: U256) {
@@ -162,13 +154,11 @@ impl State {
         let tx = TxEnvelope::decode_2718(&mut rest)
             .map_err(|err| RpcFailure::invalid_params(format_args!("raw transaction: {err}")))?;
         if !rest.is_empty() {
-            return Err(RpcFailure::invalid_params(
-                "raw transaction: trailing bytes",
-            ));
+            return Err(RpcFailure::invalid_params("raw transaction: trailing bytes"));
         }
-        let from = tx.recover_signer().map_err(|err| {
-            RpcFailure::invalid_params(format_args!("raw transaction: signature: {err}"))
-        })?;
+        let from = tx
+            .recover_signer()
+            .map_err(|err| RpcFailure::invalid_params(format_args!("raw transaction: signature: {err}")))?;
         if tx.chain_id().is_some_and(|id| id != self.chain_id) {
             return Err(RpcFailure::refused(format!(
                 "invalid chain id for signer: have {} want {}",
@@ -226,9 +216,7 @@ impl State {
                     let _ = self.pool.insert(waiting);
                     break;
                 }
-                let first_log = mined
-                    .last()
-                    .map_or(0, |last| last.first_log + last.logs.len());
+                let first_log = mined.last().map_or(0, |last| last.first_log + last.logs.len());
                 match self.run(&env, waiting, &progress, first_log) {
                     Ok(done) => {
                         progress.gas_used = done.cumulative_gas;
@@ -264,8 +252,7 @@ impl State {
             success,
             gas_used,
             cumulative_gas: progress.gas_used + gas_used,
-            created: (success && waiting.tx.is_create())
-                .then(|| waiting.from.create(waiting.tx.nonce())),
+            created: (success && waiting.tx.is_create()).then(|| waiting.from.create(waiting.tx.nonce())),
             bloom: logs_bloom(&logs),
             tx: waiting.tx,
             logs,
@@ -314,9 +301,7 @@ impl State {
     pub(super) fn next_env(&self) -> BlockEnv {
         let head = self.head();
         let clock = wall_clock().saturating_add_signed(self.time_offset);
-        let timestamp = self
-            .next_timestamp
-            .unwrap_or_else(|| clock.max(head.header.timestamp));
+        let timestamp = self.next_timestamp.unwrap_or_else(|| clock.max(head.header.timestamp));
         self.env(head.header.number + 1, timestamp, keccak256(head.hash))
     }
 
@@ -338,11 +323,7 @@ impl State {
     }
 
     /// Executes without committing.
-    pub(super) fn simulate(
-        &mut self,
-        env: &BlockEnv,
-        tx: TxEnv,
-    ) -> Result<ExecutionResult<HaltReason>, RpcFailure> {
+    pub(super) fn simulate(&mut self, env: &BlockEnv, tx: TxEnv) -> Result<ExecutionResult<HaltReason>, RpcFailure> {
         Ok(evm::execute(&mut self.db, self.chain_id, env, tx, Mode::Simulate)?.result)
     }
 
@@ -356,9 +337,7 @@ impl State {
     pub(super) fn set_next_timestamp(&mut self, timestamp: u64) -> Result<(), RpcFailure> {
         let head = self.head().header.timestamp;
         if timestamp <= head {
-            return Err(RpcFailure::refused(format!(
-                "timestamp {timestamp} is not after the newest block's {head}"
-            )));
+            return Err(RpcFailure::refused(format!("timestamp {timestamp} is not after the newest block's {head}")));
         }
         self.next_timestamp = Some(timestamp);
         Ok(())
@@ -366,9 +345,7 @@ impl State {
 }
 
 fn wall_clock() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn offset(target: u64, now: u64) -> i64 {
@@ -379,9 +356,7 @@ fn random_salt() -> [u8; 16] {
     let mut salt = [0_u8; 16];
     if getrandom::fill(&mut salt).is_err() {
         // No entropy: nanoseconds still tell two starts apart, and nothing secret depends on the salt.
-        let nanos = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_nanos());
+        let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
         salt = nanos.to_be_bytes();
     }
     salt

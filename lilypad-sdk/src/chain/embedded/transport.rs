@@ -6,9 +6,7 @@ use std::{
 };
 
 use alloy::{
-    rpc::json_rpc::{
-        ErrorPayload, RequestPacket, Response, ResponsePacket, ResponsePayload, SerializedRequest,
-    },
+    rpc::json_rpc::{ErrorPayload, RequestPacket, Response, ResponsePacket, ResponsePayload, SerializedRequest},
     transports::{TransportError, TransportErrorKind, TransportFut},
 };
 use serde_json::{Value, value::to_raw_value};
@@ -27,9 +25,7 @@ impl EmbeddedTransport {
     /// A transport on a clone of `chain`.
     #[must_use]
     pub fn new(chain: &EmbeddedChain) -> Self {
-        Self {
-            chain: chain.clone(),
-        }
+        Self { chain: chain.clone() }
     }
 
     fn answer(&self, request: &SerializedRequest) -> Result<Response, TransportError> {
@@ -38,9 +34,7 @@ impl EmbeddedTransport {
             None => Value::Null,
         };
         let payload = match self.chain.request(request.method(), params) {
-            Ok(result) => {
-                ResponsePayload::Success(to_raw_value(&result).map_err(TransportErrorKind::custom)?)
-            }
+            Ok(result) => ResponsePayload::Success(to_raw_value(&result).map_err(TransportErrorKind::custom)?),
             Err(failure) => ResponsePayload::Failure(ErrorPayload {
                 code: failure.code,
                 data: match &failure.data {
@@ -50,10 +44,7 @@ impl EmbeddedTransport {
                 message: Cow::Owned(failure.message),
             }),
         };
-        Ok(Response {
-            id: request.id().clone(),
-            payload,
-        })
+        Ok(Response { id: request.id().clone(), payload })
     }
 }
 
@@ -72,10 +63,7 @@ impl tower::Service<RequestPacket> for EmbeddedTransport {
             Ok(match packet {
                 RequestPacket::Single(request) => ResponsePacket::Single(this.answer(&request)?),
                 RequestPacket::Batch(requests) => ResponsePacket::Batch(
-                    requests
-                        .iter()
-                        .map(|request| this.answer(request))
-                        .collect::<Result<_, _>>()?,
+                    requests.iter().map(|request| this.answer(request)).collect::<Result<_, _>>()?,
                 ),
             })
         })
