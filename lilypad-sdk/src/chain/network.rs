@@ -6,25 +6,7 @@
 
 use alloy_primitives::{Address, address};
 
-/// Where a deal's money is settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Settlement {
-    /// Both parties agree on chain and escrow pays.
-    OnChain,
-    /// The solver keeps the deals; nothing is locked on chain.
-    OffChain,
-}
-
-/// How requests to the solver are signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AuthMode {
-    /// A signature over the whole request.
-    Bound,
-    /// Both kinds are accepted.
-    Both,
-    /// The headers of the existing network.
-    Legacy,
-}
+pub use crate::types::{AuthMode, Settlement};
 
 /// Contract addresses that a preset carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,6 +19,13 @@ pub trait Machine: Send {
     /// Takes an event in; what comes out is to be performed, in order of the list where that matters.
     fn handle(&mut self, event: &Self::Event, now: Timestamp) -> Vec<Self::Effect>;
 
+    /// Whether the event that caused `effect` must be on disk before the effect is performed. `false` where a machine that
+    /// forgot the event would come to the same effect again by reading the chain or the solver anew.
+    fn must_persist(effect: &Self::Effect) -> bool {
+        let _ = effect;
+        true
+    }
+
     /// The idempotency key of an effect: equal for the same effect of the same machine, whenever it is emitted.
     fn effect_key(effect: &Self::Effect) -> String;
 }

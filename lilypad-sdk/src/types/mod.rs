@@ -16,6 +16,7 @@ mod canonical;
 mod gojson;
 mod ids;
 mod machine;
+mod mode;
 mod offer;
 mod parties;
 mod pricing;
@@ -40,6 +41,7 @@ pub use self::{
     gojson::{DecodeError, FromGo, Node, from_json},
     ids::{DataId, DealId, IdError, JobOfferId, ResourceOfferId, ResultId},
     machine::{GpuSpec, InputFiles, MachineSpec, ModuleConfig},
+    mode::{AuthMode, Settlement},
     offer::{JobOffer, JobOfferContainer, ResourceOffer, ResourceOfferContainer},
     parties::{Target, TrustedParties},
     pricing::{DealPricing, PricingMode},

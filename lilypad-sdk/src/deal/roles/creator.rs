@@ -424,6 +424,18 @@ impl Machine for Creator {
         }
     }
 
+    fn must_persist(effect: &CreatorEffect) -> bool {
+        match effect {
+            CreatorEffect::PostOffer
+            | CreatorEffect::Agree { .. }
+            | CreatorEffect::Accept { .. }
+            | CreatorEffect::Check { .. }
+            | CreatorEffect::CancelOffer
+            | CreatorEffect::Finish(_) => true,
+            CreatorEffect::FetchResult { .. } | CreatorEffect::Download { .. } => false,
+        }
+    }
+
     fn effect_key(effect: &CreatorEffect) -> String {
         match effect {
             CreatorEffect::PostOffer => "post-offer",

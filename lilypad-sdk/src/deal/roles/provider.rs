@@ -309,6 +309,18 @@ impl Machine for Provider {
         }
     }
 
+    fn must_persist(effect: &ProviderEffect) -> bool {
+        match effect {
+            ProviderEffect::Agree { .. }
+            | ProviderEffect::Upload { .. }
+            | ProviderEffect::AddResult { .. }
+            | ProviderEffect::GiveUp { .. }
+            | ProviderEffect::Finish(_) => true,
+            // An agreed deal is found on chain again, and a result is posted again, by whoever forgot it.
+            ProviderEffect::Run { .. } | ProviderEffect::StopRun { .. } | ProviderEffect::PostResult { .. } => false,
+        }
+    }
+
     fn effect_key(effect: &ProviderEffect) -> String {
         match effect {
             ProviderEffect::Agree { .. } => "agree",
