@@ -7,6 +7,7 @@ import {LilypadPayments} from "../src/LilypadPayments.sol";
 import {LilypadStorage} from "../src/LilypadStorage.sol";
 import {LilypadToken} from "../src/LilypadToken.sol";
 import {LilypadUsers} from "../src/LilypadUsers.sol";
+import {ILilypadPayments} from "../src/interfaces/ILilypadPayments.sol";
 import {EscrowLedger} from "../src/libraries/EscrowLedger.sol";
 import {SharedStructs} from "../src/types/SharedStructs.sol";
 import {Vm} from "./Vm.sol";
@@ -167,6 +168,59 @@ abstract contract Base {
     function isEmpty(string memory id, address who) internal view returns (bool) {
         EscrowLedger.Held memory held = payments.escrowOf(id, who);
         return held.collateral == 0 && held.timeoutCollateral == 0 && held.mediationFee == 0;
+    }
+
+    // Money as announced: `watch()`, the step, then one `moved(…)` for each movement in order, then `nothingMoved()`.
+
+    struct Movement {
+        string dealId;
+        address payee;
+        uint256 amount;
+        ILilypadPayments.PaymentReason reason;
+        ILilypadPayments.PaymentDirection direction;
+    }
+
+    Movement[] private _movements;
+    uint256 private _nextMovement;
+
+    function watch() internal {
+        delete _movements;
+        _nextMovement = 0;
+        vm.recordLogs();
+    }
+
+    function moved(
+        address payee,
+        uint256 amount,
+        ILilypadPayments.PaymentReason reason,
+        ILilypadPayments.PaymentDirection direction
+    ) internal {
+        if (_nextMovement == 0) _readMovements();
+        vm.assertTrue(_nextMovement < _movements.length, "a movement is missing");
+        Movement memory movement = _movements[_nextMovement++];
+        vm.assertEq(movement.dealId, ID, "deal of the movement");
+        vm.assertEq(movement.payee, payee, "payee");
+        vm.assertEq(movement.amount, amount, "amount");
+        vm.assertEq(uint256(movement.reason), uint256(reason), "reason");
+        vm.assertEq(uint256(movement.direction), uint256(direction), "direction");
+    }
+
+    function nothingMoved() internal {
+        if (_nextMovement == 0) _readMovements();
+        vm.assertEq(_movements.length, _nextMovement, "movements");
+    }
+
+    function _readMovements() private {
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i = 0; i < logs.length; i++) {
+            if (logs[i].topics[0] != ILilypadPayments.Payment.selector) continue;
+            Movement memory movement;
+            (movement.dealId, movement.payee, movement.amount, movement.reason, movement.direction) = abi.decode(
+                logs[i].data,
+                (string, address, uint256, ILilypadPayments.PaymentReason, ILilypadPayments.PaymentDirection)
+            );
+            _movements.push(movement);
+        }
     }
 
     function bound(uint256 value, uint256 low, uint256 high) internal pure returns (uint256) {
