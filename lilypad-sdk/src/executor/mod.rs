@@ -31,8 +31,17 @@ mod report;
 mod request;
 mod set;
 
+#[cfg(feature = "docker")]
+#[cfg_attr(docsrs, doc(cfg(feature = "docker")))]
+pub mod docker;
+#[cfg(feature = "wasm")]
+#[cfg_attr(docsrs, doc(cfg(feature = "wasm")))]
+pub mod wasm;
+
 use std::{future::Future, pin::Pin};
 
+#[cfg(feature = "docker")]
+pub use docker::{DockerConfig, DockerExecutor};
 pub use error::{ExecutorError, FailureKind, STDERR_TAIL_BYTES};
 pub use events::{EventSink, RunEvent};
 pub use limits::Limits;
@@ -40,6 +49,8 @@ pub use noop::NoopExecutor;
 pub use report::{ResourcesUsed, RunReport};
 pub use request::{DockerWorkload, ExecutorKind, NetworkAccess, OutputSpec, RunRequest, WasmWorkload, Workload};
 pub use set::ExecutorSet;
+#[cfg(feature = "wasm")]
+pub use wasm::WasmExecutor;
 
 /// Name of the folder inside a sandbox where a job finds its input files.
 pub const INPUTS_PATH: &str = "/inputs";
