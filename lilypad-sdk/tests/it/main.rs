@@ -1,6 +1,7 @@
 //! Integration tests, one module a room.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
 
+mod api;
 #[cfg(all(feature = "docker", feature = "wasm", feature = "client"))]
 mod executor;
 mod tidy;
