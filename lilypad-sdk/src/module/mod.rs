@@ -1,1 +1,37 @@
 //! Modules: references, templates, the decoded job, and fetching.
+//!
+//! ```text
+//! "cowsay:v0.0.4" ─reference─► source ─fetch─► commit, checkout, template text
+//!                                                            │
+//! inputs ─JSON-encoded─► template ─► rendered text ─decode─► Module ─workload─► what an executor runs
+//!                                                            └► machine, input files, time-out: the job offer
+//! ```
+//!
+//! Creator, provider and mediator each do this on their own from the same offer and must get the same job, so rendering and
+//! decoding equal those of the existing network byte for byte (vectors in `tests/fixtures`), and a module's revision is
+//! resolved to a commit once, by the creator.
+//!
+//! Invariants: everything but `fetch` and `embedded` is pure, and no input makes it panic or run without end. Values of inputs
+//! stay out of error texts, except for the broken line of a rendered template in [`ModuleError::excerpt`], which is for the
+//! person at the screen only. Paths that leave a checkout are refused.
+//!
+//! On a crash nothing is lost but a download: a checkout appears in the cache by one rename, complete or not at all.
+
+mod decode;
+mod error;
+mod inputs;
+mod json;
+mod reference;
+mod render;
+mod resources;
+pub mod spec;
+pub mod template;
+mod workload;
+
+pub use error::ModuleError;
+pub use inputs::{parse_chain_inputs_compat, parse_input_flag, parse_input_flags_compat};
+pub use reference::{ModuleReference, ModuleSource, TEMPLATE_PATH, is_commit};
+pub use render::{decode, render, render_text, template_name};
+pub use resources::Resources;
+pub use spec::Module;
+pub use workload::{DockerProgram, Network, Output, Program, WasmFile, WasmLocation, WasmProgram, Workload};

@@ -1,0 +1,229 @@
+//! Why a module could not be used.
+
+use super::template::TemplateError;
+
+/// What can go wrong between a module reference and the job it stands for.
+///
+/// `Display` is one line that names the thing; [`ModuleError::hint`] says the way out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModuleError {
+    /// The text is no module reference.
+    #[error("invalid module reference {reference:?}: {why}")]
+    Reference {
+        /// The text.
+        reference: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The text is no input.
+    #[error("invalid input {input:?}: {why}")]
+    Input {
+        /// The text, values cut off.
+        input: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The template cannot be read or run.
+    #[error("template of module {module} does not render: {source}")]
+    Template {
+        /// Module, as in error texts.
+        module: String,
+        /// Names the template asks for that were not given.
+        missing: Vec<String>,
+        /// Line and reason.
+        #[source]
+        source: TemplateError,
+    },
+    /// The rendered text is no JSON.
+    #[error("rendered template of module {module} is no JSON: line {line}, column {column}: {what}")]
+    NoJson {
+        /// Module, as in error texts.
+        module: String,
+        /// Line of the rendered text, from 1.
+        line: usize,
+        /// Character of the line, from 1.
+        column: usize,
+        /// What is wrong there.
+        what: String,
+        /// The line and a caret below the place.
+        excerpt: String,
+        /// Names the template asks for that were not given.
+        missing: Vec<String>,
+    },
+    /// The rendered text is JSON, but a member has a value it cannot have.
+    #[error("module {module}: {member} {what}")]
+    Member {
+        /// Module, as in error texts.
+        module: String,
+        /// Path of the member.
+        member: String,
+        /// What is wrong with it.
+        what: String,
+        /// Whether the value is not among those allowed, rather than of another type.
+        bad_value: bool,
+    },
+    /// The job names no Docker image and no WASM module.
+    #[error("job has no engine: neither job.Spec.Docker.Image nor job.Spec.Wasm.EntryModule is set")]
+    NoEngine,
+    /// The job cannot run as it is written.
+    #[error("job cannot run: {}", problems.join("; "))]
+    Job {
+        /// What is wrong, one text each.
+        problems: Vec<String>,
+    },
+    /// The repository does not exist or cannot be reached.
+    #[error("unknown module {repo}: {why}")]
+    UnknownModule {
+        /// URL of the repository.
+        repo: String,
+        /// Last words of `git`.
+        why: String,
+        /// Whether the host could not be reached, rather than the repository found.
+        unreachable: bool,
+    },
+    /// The repository has no such tag, branch or commit.
+    #[error("module {repo} has no tag, branch or commit {reference:?}")]
+    UnknownRef {
+        /// URL of the repository.
+        repo: String,
+        /// The reference.
+        reference: String,
+        /// Tags that look alike, or the last ones.
+        near: Vec<String>,
+    },
+    /// The policy forbids this repository.
+    #[error("module {repo} is not allowed: {why}")]
+    Forbidden {
+        /// URL of the repository.
+        repo: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// A file of the module cannot be used.
+    #[error("file {path:?} of module {module}: {why}")]
+    File {
+        /// The module's repository or folder.
+        module: String,
+        /// Path inside it.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// The `git` program cannot be started.
+    #[error("cannot start git: {source}")]
+    NoGit {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// `git` took too long.
+    #[error("git took longer than {seconds} s for {repo}")]
+    GitTimeout {
+        /// URL of the repository.
+        repo: String,
+        /// The limit.
+        seconds: u64,
+    },
+    /// `git` failed at something that should not fail.
+    #[error("git {command} failed: {why}")]
+    Git {
+        /// What it was to do.
+        command: String,
+        /// Its last words.
+        why: String,
+    },
+    /// The data folder cannot be used.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was to be done.
+        action: &'static str,
+        /// Where.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl ModuleError {
+    /// What the person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Reference { .. } => Some("write NAME:TAG or HOST/OWNER/REPO:REF, for example cowsay:v0.0.4".to_owned()),
+            Self::Input { .. } => Some("write inputs as -i NAME=VALUE".to_owned()),
+            Self::Template { missing, .. } | Self::NoJson { missing, .. } if !missing.is_empty() => {
+                let flags: Vec<String> = missing.iter().map(|name| format!("-i {name}=…")).collect();
+                Some(format!("the template asks for inputs that were not given: {}", flags.join(" ")))
+            }
+            Self::Template { .. } => Some("this is a fault of the module; tell its author, or use another tag".to_owned()),
+            Self::NoJson { .. } => Some(
+                "an input with quotes, apostrophes, backslashes or line breaks may break this template; try a plain value"
+                    .to_owned(),
+            ),
+            Self::Member { .. } => Some("this is a fault of the module; tell its author, or use another tag".to_owned()),
+            Self::NoEngine => Some("the module's author must set Docker.Image, or Engine Wasm with an EntryModule".to_owned()),
+            Self::Job { .. } => Some("the module's author must correct job.Spec".to_owned()),
+            Self::UnknownModule { unreachable: true, .. } => {
+                Some("check the network connection and the host name".to_owned())
+            }
+            Self::UnknownModule { .. } => Some(
+                "check the spelling; a short name stands for https://github.com/Lilypad-Tech/lilypad-module-NAME".to_owned(),
+            ),
+            Self::UnknownRef { near, .. } if near.is_empty() => {
+                Some("the repository has no tags; give a branch or a full commit".to_owned())
+            }
+            Self::UnknownRef { near, .. } => Some(format!("tags there: {}", near.join(", "))),
+            Self::Forbidden { .. } => Some("use an https:// repository of a public host".to_owned()),
+            Self::NoGit { .. } => Some("install git and make sure that it is on the PATH".to_owned()),
+            Self::GitTimeout { .. } => Some("try again, or check the network connection".to_owned()),
+            Self::File { .. } | Self::Git { .. } | Self::Io { .. } => None,
+        }
+    }
+
+    /// The broken line of the rendered text with a caret below the place, when there is one.
+    pub fn excerpt(&self) -> Option<&str> {
+        match self {
+            Self::NoJson { excerpt, .. } => Some(excerpt),
+            _ => None,
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::GitTimeout { .. } | Self::UnknownModule { unreachable: true, .. } => true,
+            Self::Reference { .. }
+            | Self::Input { .. }
+            | Self::Template { .. }
+            | Self::NoJson { .. }
+            | Self::Member { .. }
+            | Self::NoEngine
+            | Self::Job { .. }
+            | Self::UnknownModule { .. }
+            | Self::UnknownRef { .. }
+            | Self::Forbidden { .. }
+            | Self::File { .. }
+            | Self::NoGit { .. }
+            | Self::Git { .. }
+            | Self::Io { .. } => false,
+        }
+    }
+
+    /// Whether the person's own words (reference, inputs) are at fault, rather than module or surroundings.
+    pub fn is_caller_fault(&self) -> bool {
+        match self {
+            Self::Reference { .. } | Self::Input { .. } | Self::UnknownRef { .. } | Self::Forbidden { .. } => true,
+            Self::UnknownModule { unreachable, .. } => !unreachable,
+            Self::Template { missing, .. } | Self::NoJson { missing, .. } => !missing.is_empty(),
+            Self::Member { .. }
+            | Self::NoEngine
+            | Self::Job { .. }
+            | Self::File { .. }
+            | Self::NoGit { .. }
+            | Self::GitTimeout { .. }
+            | Self::Git { .. }
+            | Self::Io { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Inputs of a module as people type them.
+
+use std::collections::BTreeMap;
+
+use super::ModuleError;
+
+/// Reads one `-i NAME=VALUE`: split once at the first `=`, the value kept as it is.
+///
+/// # Errors
+/// [`ModuleError::Input`] without `=` or without a name.
+pub fn parse_input_flag(text: &str) -> Result<(String, String), ModuleError> {
+    let fail = |why| ModuleError::Input { input: text.split('=').next().unwrap_or_default().to_owned(), why };
+    match text.split_once('=') {
+        None => Err(fail("there is no \"=\" between name and value")),
+        Some(("", _)) => Err(fail("there is no name before \"=\"")),
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+    }
+}
+
+/// Reads `-i` flags as the existing client does: one `=` trims quotes around the whole text, several make it a CSV record.
+/// Source: modules.md §2.2. Ours is [`parse_input_flag`].
+///
+/// # Errors
+/// The existing client's message; of CSV faults only the fact.
+pub fn parse_input_flags_compat<S: AsRef<str>>(flags: &[S]) -> Result<BTreeMap<String, String>, String> {
+    let mut inputs = BTreeMap::new();
+    for flag in flags {
+        let flag = flag.as_ref();
+        let pairs = match flag.matches('=').count() {
+            0 => return Err(format!("{flag} must be formatted as key=value")),
+            1 => vec![flag.trim_matches('"').to_owned()],
+            _ => csv_record(flag)?,
+        };
+        for pair in pairs {
+            match pair.split_once('=') {
+                Some((name, value)) => inputs.insert(name.to_owned(), value.to_owned()),
+                None => return Err(format!("{pair} must be formatted as key=value")),
+            };
+        }
+    }
+    Ok(inputs)
+}
+
+/// Reads the inputs of a job requested on chain as existing nodes do: a text without exactly one `=` is dropped.
+/// Source: modules.md §2.2.
+pub fn parse_chain_inputs_compat<S: AsRef<str>>(texts: &[S]) -> BTreeMap<String, String> {
+    texts
+        .iter()
+        .filter_map(|text| text.as_ref().split_once('='))
+        .filter(|(_, value)| !value.contains('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// The first record of a CSV text; empty lines before it are skipped.
+fn csv_record(text: &str) -> Result<Vec<String>, String> {
+    let text = text.trim_start_matches("\r\n").trim_start_matches('\n');
+    let mut fields = Vec::new();
+    let mut rest = text;
+    loop {
+        let (field, behind) =
+            if let Some(quoted) = rest.strip_prefix('"') { quoted_field(quoted)? } else { bare_field(rest)? };
+        fields.push(field);
+        match behind.strip_prefix(',') {
+            Some(next) => rest = next,
+            None => return Ok(fields),
+        }
+    }
+}
+
+fn bare_field(text: &str) -> Result<(String, &str), String> {
+    let end = text.find([',', '\n']).unwrap_or(text.len());
+    let (field, behind) = text.split_at(end);
+    if field.contains('"') {
+        return Err("parse error: bare \" in non-quoted field".to_owned());
+    }
+    let field = if behind.starts_with(',') { field } else { field.strip_suffix('\r').unwrap_or(field) };
+    Ok((field.to_owned(), behind))
+}
+
+fn quoted_field(text: &str) -> Result<(String, &str), String> {
+    let mut field = String::new();
+    let mut rest = text;
+    loop {
+        let Some((part, behind)) = rest.split_once('"') else {
+            return Err("parse error: extraneous or missing \" in quoted field".to_owned());
+        };
+        field.push_str(part);
+        if let Some(next) = behind.strip_prefix('"') {
+            field.push('"');
+            rest = next;
+        } else if behind.is_empty() || behind.starts_with([',', '\n']) || behind.starts_with("\r\n") {
+            return Ok((field, behind));
+        } else {
+            return Err("parse error: extraneous or missing \" in quoted field".to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn splits_once_and_keeps_the_value() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(parse_input_flag("a=b=c, d=\"e\"").unwrap(), pair("a", "b=c, d=\"e\""));
+        assert_eq!(parse_input_flag("a=").unwrap(), pair("a", ""));
+        assert_eq!(parse_input_flag("a= x ").unwrap(), pair("a", " x "));
+    }
+
+    #[test]
+    fn refuses_texts_without_name_or_sign_and_shows_no_value() {
+        assert!(parse_input_flag("Message").is_err());
+        assert!(parse_input_flag("").is_err());
+        let error = parse_input_flag("=secret").unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
+        assert!(error.hint().is_some());
+    }
+}
