@@ -8,9 +8,9 @@ use alloy_primitives::{Address, address};
 
 pub use crate::types::{AuthMode, Settlement};
 
-/// Contract addresses that a preset carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NetworkContracts {
+/// Where the contracts of one set are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Contracts {
     /// Entry point of every party, and registry of the others.
     pub controller: Address,
     /// Turns transitions into escrow movements.
@@ -40,7 +40,7 @@ pub struct Network {
     /// Endpoints, tried in order. Empty for `local`, whose address is known only while it runs.
     pub rpc_urls: &'static [&'static str],
     /// Contracts at fixed addresses.
-    pub contracts: NetworkContracts,
+    pub contracts: Contracts,
     /// Address under which the solver is registered.
     pub solver: Address,
     /// Mediators that parties accept by default.
@@ -77,7 +77,7 @@ const TESTNET: Network = Network {
         "wss://testnet-rpc.etherspot.io/v1/421614",
         "wss://endpoints.omniatech.io/v1/arbitrum/sepolia/public",
     ],
-    contracts: NetworkContracts {
+    contracts: Contracts {
         controller: address!("0x4a83270045FB4BCd1bdFe1bD6B00762A9D8bbF4E"),
         payments: address!("0xdE7CEa09A23e7Aa4980B95F69B8912F39A0e323A"),
         storage: address!("0x8d06cEB457d336c6c938FCe9C4862615a4F79af0"),
@@ -95,7 +95,7 @@ const TESTNET: Network = Network {
     auth: AuthMode::Legacy,
 };
 
-const DEVNET_CONTRACTS: NetworkContracts = NetworkContracts {
+const DEVNET_CONTRACTS: Contracts = Contracts {
     controller: address!("0x9A9f2CCfdE556A7E9Ff0848998Aa4a0CFD8863AE"),
     payments: address!("0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512"),
     storage: address!("0xDc64a140Aa3E981100a9becA4E685f962f0cF6C9"),
@@ -110,10 +110,7 @@ const DEMONET: Network = Network {
     name: "demonet",
     chain_id: 412_347,
     rpc_urls: &["wss://demonet-chain-ws.lilypad.tech"],
-    contracts: NetworkContracts {
-        pow: Some(address!("0x0B306BF915C4d645ff596e518fAf3F9669b97016")),
-        ..DEVNET_CONTRACTS
-    },
+    contracts: Contracts { pow: Some(address!("0x0B306BF915C4d645ff596e518fAf3F9669b97016")), ..DEVNET_CONTRACTS },
     solver: DEV_SOLVER,
     mediators: DEV_MEDIATORS,
     api_host: "",
@@ -139,7 +136,7 @@ const DEV: Network = Network {
     name: "dev",
     chain_id: 412_346,
     rpc_urls: &["ws://localhost:8548"],
-    contracts: NetworkContracts {
+    contracts: Contracts {
         controller: address!("0xa85233C63b9Ee964Add6F2cffe00Fd84eb32338f"),
         payments: address!("0x2279B7A0a67DB372996a5FaB50D91eAA73d2eBe6"),
         storage: address!("0xB7f8BC63BbcaD18155201308C8f3540b07f84F5e"),
@@ -162,7 +159,7 @@ const LOCAL: Network = Network {
     name: "local",
     chain_id: 31_337,
     rpc_urls: &[],
-    contracts: NetworkContracts {
+    contracts: Contracts {
         token: address!("0x5FbDB2315678afecb367f032d93F642f64180aa3"),
         payments: address!("0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512"),
         storage: address!("0xDc64a140Aa3E981100a9becA4E685f962f0cF6C9"),

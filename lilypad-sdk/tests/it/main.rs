@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs, reason = "tests")]
 
 mod api;
+#[cfg(feature = "devnet")]
+mod chain;
 #[cfg(all(feature = "docker", feature = "wasm", feature = "client"))]
 mod executor;
 mod module;
