@@ -6,6 +6,7 @@ mod api;
 mod chain;
 #[cfg(all(feature = "docker", feature = "wasm", feature = "client"))]
 mod executor;
+mod matching;
 mod module;
 mod tidy;
 mod types;
