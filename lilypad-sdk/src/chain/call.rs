@@ -271,6 +271,20 @@ impl TxOptions {
     pub fn journaled(journal: Arc<dyn TxJournal>) -> Self {
         Self { journal: Some(journal), ..Self::default() }
     }
+
+    /// Waits this long for the receipt.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Sends with this gas limit, without a simulation before.
+    #[must_use]
+    pub fn with_gas_limit(mut self, gas_limit: u64) -> Self {
+        self.gas_limit = Some(gas_limit);
+        self
+    }
 }
 
 impl fmt::Debug for TxOptions {

@@ -291,7 +291,11 @@ async fn claims_time_outs(world: &World) {
         let claimant = dynamic(&world.solver);
         let early = claimant.timeout(kind, &terms.deal_id).await.unwrap_err();
         assert_eq!(early.revert().and_then(RevertReason::text), Some("Not timed out"), "{kind}");
+        let then = Chain::time(&world.admin).await.unwrap();
         world.pass(wait + 5).await;
+        // No block was mined, but the next one will be this late.
+        let now = Chain::time(&world.admin).await.unwrap();
+        assert!(then.until(now) >= Duration::from_secs(wait + 5), "{then:?} {now:?}");
         if kind == TimeoutKind::SubmitResult {
             let (results, data) = (ResultId::from_wire("QmLate"), DataId::from_wire("QmLate"));
             let late = dynamic(&world.provider).add_result(&terms.deal_id, &results, &data, 1).await.unwrap_err();
@@ -320,8 +324,7 @@ async fn decodes_reverts(world: &World) {
     );
     let nonce = world.rpc("eth_getTransactionCount", json!([me(&world.provider), "latest"])).await;
     // With a given gas limit nothing is simulated, so the failure is mined and the reason found afterwards.
-    let mut forced = TxOptions::default();
-    forced.gas_limit = Some(1_000_000);
+    let forced = TxOptions::default().with_gas_limit(1_000_000);
     let call =
         ChainCall::AddResult { deal: terms.deal_id.clone(), results_id: results, data_id: data, instruction_count: 0 };
     let mined = Chain::send(&world.provider, call, forced).await.unwrap_err();
@@ -359,12 +362,12 @@ async fn reads_events_once(world: &World) {
     let mut cursor = EventCursor::new(start, 0);
     let mut read: Vec<ChainEvent> = Vec::new();
     let terms = world.terms(1);
-    assert!(cursor.poll(&world.admin).await.unwrap().is_empty());
+    assert!(cursor.poll(dynamic(&world.admin)).await.unwrap().is_empty());
     world.agreed(&terms).await;
-    read.extend(cursor.poll(&world.admin).await.unwrap());
+    read.extend(cursor.poll(dynamic(&world.admin)).await.unwrap());
     dynamic(&world.provider).give_up(&terms.deal_id).await.unwrap();
-    read.extend(cursor.poll(&world.admin).await.unwrap());
-    assert!(cursor.poll(&world.admin).await.unwrap().is_empty());
+    read.extend(cursor.poll(dynamic(&world.admin)).await.unwrap());
+    assert!(cursor.poll(dynamic(&world.admin)).await.unwrap().is_empty());
     let head = Chain::head(&world.admin).await.unwrap().number;
     assert_eq!(read, Chain::events(&world.admin, start, head).await.unwrap());
     let states: Vec<AgreementState> = read
@@ -379,7 +382,7 @@ async fn reads_events_once(world: &World) {
     assert!(read.iter().all(|event| *event.kind.deal() == terms.deal_id));
     assert_ne!(deal_key(&terms.deal_id), deal_key(&world.terms(1).deal_id));
     let mut deep = EventCursor::new(start, 2);
-    let confirmed = deep.poll(&world.admin).await.unwrap();
+    let confirmed = deep.poll(dynamic(&world.admin)).await.unwrap();
     assert!(confirmed.iter().all(|event| event.block + 2 <= head) && confirmed.len() < read.len());
 }
 
@@ -389,12 +392,12 @@ async fn survives_a_reorganisation(world: &World) {
     let snapshot = world.rpc("evm_snapshot", json!([])).await;
     let (lost, kept) = (world.terms(1), world.terms(1));
     dynamic(&world.creator).agree(&lost).await.unwrap();
-    let before = cursor.poll(&world.admin).await.unwrap();
+    let before = cursor.poll(dynamic(&world.admin)).await.unwrap();
     assert!(before.iter().any(|event| *event.kind.deal() == lost.deal_id));
     world.rpc("evm_revert", json!([snapshot])).await;
     dynamic(&world.creator).agree(&kept).await.unwrap();
     dynamic(&world.solver).transfer_ether(me(&world.solver), Amount::ZERO).await.unwrap();
-    let after = cursor.poll(&world.admin).await.unwrap();
+    let after = cursor.poll(dynamic(&world.admin)).await.unwrap();
     assert!(after.iter().any(|event| *event.kind.deal() == kept.deal_id), "{after:?}");
     world.pass(100).await;
     dynamic(&world.creator).timeout(TimeoutKind::Agree, &kept.deal_id).await.unwrap();
@@ -496,8 +499,7 @@ async fn reprices_a_stuck_transaction(world: &World) {
     let (notes, to) = (Arc::new(Notes::default()), Wallet::random().address());
     let patient = world.creator.with_bump_after(Duration::from_millis(50));
     world.rpc("evm_setAutomine", json!([false])).await;
-    let mut options = TxOptions::journaled(notes.clone());
-    options.deadline = Some(Duration::from_millis(300));
+    let options = TxOptions::journaled(notes.clone()).with_deadline(Duration::from_millis(300));
     let late = Chain::send(&patient, pay(to), options).await.unwrap_err();
     assert!(matches!(late, ChainError::NotMined { .. }) && late.is_retryable(), "{late}");
     let seen = notes.seen();

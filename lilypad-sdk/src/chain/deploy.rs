@@ -144,8 +144,7 @@ mod run {
                 steps.push(ChainCall::TransferEther { to: *account, amount: missing }.prepare(&contracts, admin));
             }
         }
-        let mut options = TxOptions::default();
-        options.gas_limit = Some(STEP_GAS);
+        let options = TxOptions::default().with_gas_limit(STEP_GAS);
         // The sender takes its lock in the order in which these are polled, which is the order of the list.
         let sent = steps.into_iter().map(|step| chain.send_prepared(step, options.clone()));
         let receipts = try_join_all(sent).await?;

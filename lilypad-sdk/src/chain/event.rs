@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, Log, U256, keccak256};
 use alloy_sol_types::{SolEvent as _, SolEventInterface as _};
 use serde::{Deserialize, Serialize};
 
-use super::{Chain, ChainError, Contracts, bindings as sol};
+use super::{ChainError, Contracts, DynChain, bindings as sol};
 use crate::{
     deal::{AgreementState, Payment, PaymentDirection, PaymentReason},
     types::{Amount, DealId},
@@ -207,12 +207,12 @@ impl EventCursor {
     ///
     /// # Errors
     ///
-    /// As [`Chain::events`]; the cursor has then not moved.
+    /// As [`Chain::events`](super::Chain::events); the cursor has then not moved.
     ///
     /// # Cancel safety
     ///
     /// The cursor moves only when the future completes.
-    pub async fn poll<C: Chain>(&mut self, chain: &C) -> Result<Vec<ChainEvent>, ChainError> {
+    pub async fn poll(&mut self, chain: &dyn DynChain) -> Result<Vec<ChainEvent>, ChainError> {
         let head = chain.head().await?;
         let mut from = self.next;
         if let (Some(last), Some(before)) = (self.last, self.next.checked_sub(1)) {

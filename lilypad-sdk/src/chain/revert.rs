@@ -36,17 +36,17 @@ pub enum ContractError {
     #[error("time {0} is above 2^40 - 1 seconds")]
     TimeTooLarge(U256),
     #[error("a text has {length} bytes, at most {max} are allowed")]
-    TextTooLong { length: U256, max: U256 },
+    TextTooLong { length: u64, max: u64 },
     #[error("the deadline, {deadline} seconds after 1970, has passed; only the time-out can be sent now")]
-    DeadlinePassed { deadline: U256 },
+    DeadlinePassed { deadline: u64 },
     #[error("a result must claim at least one unit of work")]
     NoWork,
     #[error("{0} cannot be a mediator of this deal: it is zero, a party, or named twice")]
     InvalidMediator(Address),
     #[error("{count} mediators are named, at most {max} are allowed")]
-    TooManyMediators { count: U256, max: U256 },
+    TooManyMediators { count: u64, max: u64 },
     #[error("{count} roles are named, at most {max} exist")]
-    TooManyRoles { count: U256, max: U256 },
+    TooManyRoles { count: u64, max: u64 },
     #[error("{0} has no open proposal for this deal")]
     NoOpenProposal(Address),
     #[error("escrow of {0} was not empty after settlement")]
@@ -66,12 +66,12 @@ impl From<ErrorsErrors> for ContractError {
         match error {
             ErrorsErrors::AmountTooLarge(e) => Self::AmountTooLarge(e.amount),
             ErrorsErrors::TimeTooLarge(e) => Self::TimeTooLarge(e.time),
-            ErrorsErrors::TextTooLong(e) => Self::TextTooLong { length: e.length, max: e.max },
-            ErrorsErrors::DeadlinePassed(e) => Self::DeadlinePassed { deadline: e.deadline },
+            ErrorsErrors::TextTooLong(e) => Self::TextTooLong { length: small(e.length), max: small(e.max) },
+            ErrorsErrors::DeadlinePassed(e) => Self::DeadlinePassed { deadline: small(e.deadline) },
             ErrorsErrors::NoWork(_) => Self::NoWork,
             ErrorsErrors::InvalidMediator(e) => Self::InvalidMediator(e.mediator),
-            ErrorsErrors::TooManyMediators(e) => Self::TooManyMediators { count: e.count, max: e.max },
-            ErrorsErrors::TooManyRoles(e) => Self::TooManyRoles { count: e.count, max: e.max },
+            ErrorsErrors::TooManyMediators(e) => Self::TooManyMediators { count: small(e.count), max: small(e.max) },
+            ErrorsErrors::TooManyRoles(e) => Self::TooManyRoles { count: small(e.count), max: small(e.max) },
             ErrorsErrors::NoOpenProposal(e) => Self::NoOpenProposal(e.proposer),
             ErrorsErrors::EscrowNotEmpty(e) => Self::EscrowNotEmpty(e.party),
             ErrorsErrors::MediationNotRequested(_) => Self::MediationNotRequested,
@@ -80,6 +80,11 @@ impl From<ErrorsErrors> for ContractError {
             ErrorsErrors::Reentered(_) => Self::Reentered,
         }
     }
+}
+
+/// Counts, lengths and times; the contracts only report ones that fit.
+fn small(number: U256) -> u64 {
+    number.saturating_to()
 }
 
 impl RevertReason {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     deal::{Agreement, ChainResult, DealTerms, Payment, TimeoutKind},
-    types::{Amount, DataId, DealId, ResultId},
+    types::{Amount, DataId, DealId, ResultId, Timestamp},
 };
 
 /// The contracts as protocol verbs.
@@ -35,6 +35,11 @@ pub trait Chain: fmt::Debug + Send + Sync + 'static {
 
     /// The newest block.
     fn head(&self) -> impl Future<Output = Result<BlockHead, ChainError>> + Send;
+
+    /// The time that the next block would have, which is what a time-out is measured against.
+    ///
+    /// On a chain that only mines when there is something to mine, the newest block can be much older.
+    fn time(&self) -> impl Future<Output = Result<Timestamp, ChainError>> + Send;
 
     /// The block of that height, `None` above the head.
     fn block(&self, number: u64) -> impl Future<Output = Result<Option<BlockHead>, ChainError>> + Send;
@@ -88,8 +93,8 @@ pub trait Chain: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// `Reverted` with no hash when the simulation failed and nothing was sent, with a hash when the mined transaction
-    /// failed; `InsufficientFunds`, `InsufficientTokens`; `NotMined` when the deadline passed, in which case the
-    /// transaction may still be mined; `Journal` when it could not be recorded and was not sent.
+    /// failed; `InsufficientFunds`, `InsufficientTokens`; `NotMined` when the deadline passed and `Unreachable` when all
+    /// endpoints were lost, in which cases the transaction may still be mined; `Journal` when it could not be recorded and was not sent.
     ///
     /// # Cancel safety
     ///
@@ -114,6 +119,8 @@ pub trait DynChain: fmt::Debug + Send + Sync + 'static {
     fn contracts(&self) -> Contracts;
     /// See [`Chain::head`].
     fn head(&self) -> BoxFuture<'_, Result<BlockHead, ChainError>>;
+    /// See [`Chain::time`].
+    fn time(&self) -> BoxFuture<'_, Result<Timestamp, ChainError>>;
     /// See [`Chain::block`].
     fn block(&self, number: u64) -> BoxFuture<'_, Result<Option<BlockHead>, ChainError>>;
     /// See [`Chain::wait_for_block`].
@@ -179,6 +186,7 @@ macro_rules! boxed {
 
 boxed! {
     head() -> BlockHead;
+    time() -> Timestamp;
     block(number: u64) -> Option<BlockHead>;
     wait_for_block(after: u64, timeout: Duration) -> BlockHead;
     eth_balance(account: Address) -> Amount;

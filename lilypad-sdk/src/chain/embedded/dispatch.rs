@@ -91,9 +91,12 @@ impl Shared {
                 })
             }
             "eth_getBlockByNumber" => {
-                let number = params.block(0, state)?.number(state.head_number());
+                let at = params.block(0, state)?;
                 let full = params.optional(1)?.unwrap_or(false);
-                state.block(number).map_or(Value::Null, |block| json::block(block, full))
+                if at == At::Pending {
+                    return Ok(json::block(&state.pending_block(), full));
+                }
+                state.block(at.number(state.head_number())).map_or(Value::Null, |block| json::block(block, full))
             }
             "eth_getBlockByHash" => {
                 let full = params.optional(1)?.unwrap_or(false);

@@ -25,16 +25,22 @@ mod pool;
 mod state;
 mod transport;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use alloy_primitives::{Address, B256, U256, address};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 pub use transport::EmbeddedTransport;
 
 use self::dispatch::Shared;
-use super::BlockHead;
+use super::{
+    BlockHead,
+    rpc::endpoint::{LONG_POLL, WAIT_FOR_BLOCK},
+};
 
 /// Chain id of the embedded chain and of anvil.
 pub const LOCAL_CHAIN_ID: u64 = 31337;
@@ -140,6 +146,25 @@ impl EmbeddedChain {
     #[must_use]
     pub fn handle_rpc(&self, request: Value) -> Value {
         dispatch::handle(&mut self.lock(), request)
+    }
+
+    /// As [`Self::handle_rpc`], and answers the chain's own method `lilypad_waitForBlock` (height, milliseconds): the
+    /// number of the newest block, held back until it is above the height or the time, at most 5 s, has passed.
+    ///
+    /// A server that calls this gives its clients new blocks without polling. Cancel safe.
+    pub async fn serve_rpc(&self, request: Value) -> Value {
+        let waits = request.get("method").and_then(Value::as_str) == Some(WAIT_FOR_BLOCK);
+        if !waits {
+            return self.handle_rpc(request);
+        }
+        let number = |index: usize| request.get("params")?.get(index)?.as_u64();
+        let limit = number(1).map_or(LONG_POLL, Duration::from_millis).min(LONG_POLL);
+        let after = number(0).unwrap_or(u64::MAX);
+        let mut heads = self.subscribe_blocks();
+        // Passing the time without a block is an answer, too.
+        let _ = tokio::time::timeout(limit, heads.wait_for(|head| head.number > after)).await;
+        let head = heads.borrow().number;
+        json!({ "jsonrpc": "2.0", "id": request.get("id"), "result": head })
     }
 
     /// The head of the chain, and every later one: a receiver that is changed by each mined block.

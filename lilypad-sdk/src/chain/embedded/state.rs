@@ -261,26 +261,29 @@ impl State {
     }
 
     fn seal(&mut self, env: &BlockEnv, txs: Vec<Mined>) {
+        let header = self.header(env, &txs);
+        if self.next_timestamp.take().is_some() {
+            self.time_offset = offset(header.timestamp, wall_clock());
+        }
+        self.push(header, txs);
+    }
+
+    fn header(&self, env: &BlockEnv, txs: &[Mined]) -> Header {
         let mut bloom = Bloom::ZERO;
-        for tx in &txs {
+        for tx in txs {
             bloom.accrue_bloom(&tx.bloom);
         }
-        let timestamp = env.timestamp.saturating_to::<u64>();
-        if self.next_timestamp.take().is_some() {
-            self.time_offset = offset(timestamp, wall_clock());
-        }
-        let header = Header {
+        Header {
             parent_hash: self.head().hash,
             number: env.number.saturating_to::<u64>(),
-            timestamp,
+            timestamp: env.timestamp.saturating_to::<u64>(),
             gas_limit: self.gas_limit,
             gas_used: txs.last().map_or(0, |tx| tx.cumulative_gas),
             base_fee_per_gas: Some(self.base_fee),
             mix_hash: env.prevrandao.unwrap_or_default(),
             logs_bloom: bloom,
             ..Header::default()
-        };
-        self.push(header, txs);
+        }
     }
 
     fn push(&mut self, header: Header, txs: Vec<Mined>) {
@@ -303,6 +306,13 @@ impl State {
         let clock = wall_clock().saturating_add_signed(self.time_offset);
         let timestamp = self.next_timestamp.unwrap_or_else(|| clock.max(head.header.timestamp));
         self.env(head.header.number + 1, timestamp, keccak256(head.hash))
+    }
+
+    /// The block that would be mined now if there were nothing to mine.
+    pub(super) fn pending_block(&self) -> Block {
+        let env = self.next_env();
+        let header = self.header(&env, &[]);
+        Block { hash: header.hash_slow(), header, txs: Vec::new() }
     }
 
     /// Environment of the newest block, for calls at `latest`.

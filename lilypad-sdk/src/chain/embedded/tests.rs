@@ -231,3 +231,16 @@ async fn alloy_decodes_what_the_transport_answers() {
         client.request("eth_feeHistory", (U64::from(5), "latest", [50.0])).await.unwrap();
     assert_eq!(fees.reward.unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn holds_an_answer_back_until_there_is_a_block() {
+    let chain = EmbeddedChain::new();
+    let wait = |after: u64, millis: u64| {
+        chain.serve_rpc(json!({"jsonrpc": "2.0", "id": 3, "method": "lilypad_waitForBlock", "params": [after, millis]}))
+    };
+    assert_eq!(wait(0, 10).await["result"], 0);
+    let (answer, ()) = tokio::join!(wait(0, 5000), async { drop(ask(&chain, "evm_mine", json!([]))) });
+    assert_eq!(answer, json!({"jsonrpc": "2.0", "id": 3, "result": 1}));
+    let other = chain.serve_rpc(json!({"jsonrpc": "2.0", "id": 4, "method": "eth_blockNumber", "params": []}));
+    assert_eq!(other.await["result"], "0x1");
+}

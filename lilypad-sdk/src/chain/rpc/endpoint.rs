@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -23,7 +23,10 @@ use tokio::{
 use url::Url;
 
 use super::{QUICK_CHAIN, RpcConfig, decode, raw_params};
-use crate::chain::{BlockHead, ChainError};
+use crate::{
+    chain::{BlockHead, ChainError},
+    types::Timestamp,
+};
 
 /// Head start of each endpoint over the next one while connecting.
 const STAGGER: Duration = Duration::from_millis(300);
@@ -31,6 +34,11 @@ const STAGGER: Duration = Duration::from_millis(300);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
 /// Pause between looks for a new block on a development chain.
 const QUICK_POLL: Duration = Duration::from_millis(25);
+/// The embedded chain's own method: answers once there is a block above the first parameter, or after the second
+/// parameter's milliseconds.
+pub(in crate::chain) const WAIT_FOR_BLOCK: &str = "lilypad_waitForBlock";
+/// Longest time that one answer is held back.
+pub(in crate::chain) const LONG_POLL: Duration = Duration::from_secs(5);
 /// First and longest pause between looks for a new block elsewhere.
 const POLL: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(1));
 
@@ -65,6 +73,7 @@ enum Place {
 struct Link {
     client: RpcClient,
     heads: OnceCell<B256>,
+    no_long_poll: AtomicBool,
 }
 
 /// Why one try at one endpoint failed.
@@ -230,6 +239,17 @@ impl Endpoints {
         Ok(raw.map(RawHead::head))
     }
 
+    /// Time of the block that would be mined now.
+    pub(super) async fn time(&self) -> Result<Timestamp, ChainError> {
+        #[derive(Deserialize)]
+        struct Pending {
+            timestamp: U256,
+        }
+        let pending: Option<Pending> = self.request("eth_getBlockByNumber", json!(["pending", false])).await?;
+        let pending = pending.ok_or_else(|| decode("the next block", "the node has none"))?;
+        Ok(Timestamp::from_secs(pending.timestamp.saturating_to()))
+    }
+
     /// The newest block once it is above `after`, or when `limit` has passed.
     pub(super) async fn wait_for_block(&self, after: u64, limit: Duration) -> Result<BlockHead, ChainError> {
         let deadline = Instant::now() + limit;
@@ -242,7 +262,7 @@ impl Endpoints {
         let mut head = self.head().await?;
         while head.number <= after && Instant::now() < deadline {
             let left = deadline.saturating_duration_since(Instant::now());
-            if !self.pushed(left).await {
+            if !self.pushed(after, left).await {
                 sleep(pause.min(left)).await;
                 if !self.is_quick() {
                     pause = (pause * 2).min(POLL.1);
@@ -253,11 +273,13 @@ impl Endpoints {
         Ok(head)
     }
 
-    /// Waits for one `newHeads` message; `false` at once when the current endpoint does not push.
-    async fn pushed(&self, limit: Duration) -> bool {
+    /// Waits until the node says that there is a block; `false` at once when the current endpoint does not push.
+    async fn pushed(&self, after: u64, limit: Duration) -> bool {
         let Some(endpoint) = self.shared.list.get(self.shared.current.load(Ordering::Relaxed)) else { return false };
-        if !matches!(endpoint.address, Place::Ws(_)) {
-            return false;
+        match endpoint.address {
+            Place::Ws(_) => {}
+            Place::Http(_) if self.is_quick() => return endpoint.long_poll(self.shared.chain_id, after, limit).await,
+            _ => return false,
         }
         let wait = async {
             let link = endpoint.link(self.shared.chain_id).await.ok()?;
@@ -328,7 +350,7 @@ impl Endpoint {
         if found.to::<u64>() != chain_id {
             return Err(Failure::WrongChain(found.to()));
         }
-        let fresh = Arc::new(Link { client, heads: OnceCell::new() });
+        let fresh = Arc::new(Link { client, heads: OnceCell::new(), no_long_poll: AtomicBool::new(false) });
         *link = Some(Arc::clone(&fresh));
         Ok(fresh)
     }
@@ -356,6 +378,25 @@ impl Endpoint {
     async fn ask(&self, chain_id: u64, method: &'static str, params: &RawValue) -> Result<Box<RawValue>, Failure> {
         let link = self.link(chain_id).await?;
         link.client.request::<_, Box<RawValue>>(method, params.to_owned()).await.map_err(|err| Failure::of(method, err))
+    }
+
+    /// Lets an embedded chain behind HTTP hold the answer back until there is a block; `false` where that is unknown.
+    async fn long_poll(&self, chain_id: u64, after: u64, limit: Duration) -> bool {
+        let Ok(link) = self.link(chain_id).await else { return false };
+        if link.no_long_poll.load(Ordering::Relaxed) {
+            return false;
+        }
+        let limit = limit.min(LONG_POLL);
+        let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let call = link.client.request::<_, Box<RawValue>>(WAIT_FOR_BLOCK, (after, millis));
+        match timeout(limit + Duration::from_secs(1), call).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(RpcError::ErrorResp(_))) => {
+                link.no_long_poll.store(true, Ordering::Relaxed);
+                false
+            }
+            _ => false,
+        }
     }
 
     async fn hang_up(&self) {

@@ -5,7 +5,7 @@
 //!                  └─ send ─► Sender: lock key, nonce, sign, journal, broadcast, unlock, await receipt
 //! ```
 
-mod endpoint;
+pub(super) mod endpoint;
 mod lock;
 mod sender;
 
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     deal::{Agreement, ChainResult, DealTerms},
-    types::{Amount, DealId},
+    types::{Amount, DealId, Timestamp},
 };
 
 /// Most blocks one log request asks for; public nodes refuse more.
@@ -254,6 +254,10 @@ impl Chain for RpcChain {
 
     async fn head(&self) -> Result<BlockHead, ChainError> {
         self.inner.endpoints.head().await
+    }
+
+    async fn time(&self) -> Result<Timestamp, ChainError> {
+        self.inner.endpoints.time().await
     }
 
     async fn block(&self, number: u64) -> Result<Option<BlockHead>, ChainError> {

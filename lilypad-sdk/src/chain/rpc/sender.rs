@@ -293,8 +293,14 @@ impl Sender {
         let mut sent = vec![first];
         loop {
             for tx in &sent {
-                if let Some(receipt) = receipt(endpoints, contracts, tx.hash).await? {
-                    return self.judge(endpoints, call, receipt, &sent).await;
+                match receipt(endpoints, contracts, tx.hash).await {
+                    Ok(Some(receipt)) => return self.judge(endpoints, call, receipt, &sent).await,
+                    Ok(None) => {}
+                    // It is sent; that nobody can be asked at the moment does not end the wait.
+                    Err(error) if error.is_retryable() && Instant::now() < deadline => {
+                        tracing::debug!(target: "lilypad::chain", %error, hash = %tx.hash, "still waiting");
+                    }
+                    Err(error) => return Err(error),
                 }
             }
             let Some(newest) = sent.last().cloned() else {
