@@ -14,7 +14,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use alloy_primitives::{Address, U256};
@@ -22,8 +22,8 @@ use futures_util::future::{BoxFuture, join_all};
 use serde_json::{Value, json};
 
 use super::{
-    Chain, ChainCall, ChainError, ChainEvent, ChainEventKind, ContractError, DeployConfig, DynChain, EventCursor,
-    RevertReason, RpcChain, ServiceType, SignedTx, TxJournal, TxOptions, Wallet, deal_key, deploy,
+    Chain, ChainCall, ChainError, ChainEvent, ChainEventKind, ContractError, Contracts, DeployConfig, DynChain,
+    EventCursor, RevertReason, RpcChain, ServiceType, SignedTx, TxJournal, TxOptions, Wallet, deal_key, deploy,
 };
 use crate::{
     deal::{
@@ -91,15 +91,37 @@ impl World {
             super::Network::local().contracts,
             "a fresh chain has the known addresses"
         );
-        let contracts = Chain::contracts(&admin);
+        Self::joined(host, Chain::contracts(&admin)).await
+    }
+
+    /// The same contracts over another host.
+    pub async fn over<H: Host>(&self, host: &H) -> Self {
+        Self::joined(host, Chain::contracts(&self.admin)).await
+    }
+
+    async fn joined<H: Host>(host: &H, contracts: Contracts) -> Self {
         let role = async |index| host.connect(Wallet::dev(index).unwrap()).await.with_contracts(contracts);
         Self {
+            admin: role(0).await,
             solver: role(2).await,
             mediators: [role(3).await, role(6).await],
             provider: role(4).await,
             creator: role(5).await,
-            admin,
         }
+    }
+
+    /// Takes `deals` deals from both agreements to the acceptance, one after the other; gives the median time of one.
+    pub async fn settle(&self, deals: usize) -> Duration {
+        let mut times = Vec::with_capacity(deals);
+        for _ in 0..deals {
+            let terms = self.terms(1);
+            let began = Instant::now();
+            self.submitted(&terms, 1).await;
+            dynamic(&self.creator).accept_result(&terms.deal_id).await.expect("accept");
+            times.push(began.elapsed());
+        }
+        times.sort();
+        times.get(deals / 2).copied().unwrap_or_default()
     }
 
     fn terms(&self, mediators: usize) -> DealTerms {

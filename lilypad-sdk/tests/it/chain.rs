@@ -101,6 +101,38 @@ async fn embedded_chain_conforms() {
     conformance::run(&Embedded(EmbeddedChain::new())).await;
 }
 
+/// Serves an embedded chain over HTTP as a devnet does; the server ends with the test's runtime.
+async fn serve(chain: EmbeddedChain) -> String {
+    let answer =
+        async move |request: String| chain.serve_rpc(serde_json::from_str(&request).unwrap()).await.to_string();
+    let app = axum::Router::new().route("/", axum::routing::post(answer));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn embedded_chain_over_http_conforms() {
+    conformance::run(&Node(serve(EmbeddedChain::new()).await)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn embedded_chain_over_http_pushes_blocks() {
+    let chain = EmbeddedChain::new();
+    let client = RpcChain::connect(config(vec![serve(chain.clone()).await]), None).await.unwrap();
+    // A hundred blocks one after the other: polled every 25 ms they would take more than a second.
+    let began = Instant::now();
+    for after in 0..100 {
+        let (head, ()) = tokio::join!(client.wait_for_block(after, Duration::from_secs(5)), async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            chain.handle_rpc(json!({"jsonrpc": "2.0", "id": 1, "method": "evm_mine", "params": []}));
+        });
+        assert_eq!(head.unwrap().number, after + 1);
+    }
+    println!("100 blocks seen over HTTP in {:?}", began.elapsed());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn anvil_over_http_conforms() {
     let Some(anvil) = Anvil::start() else { return };
@@ -178,5 +210,26 @@ async fn names_a_bad_endpoint_without_its_password() {
         let error = RpcChain::connect(config(vec![url.to_owned()]), None).await.unwrap_err();
         assert!(matches!(error, ChainError::BadEndpoint { .. }), "{error}");
         assert!(!error.to_string().contains("secret"), "{error}");
+    }
+}
+
+/// Prints what a settled deal costs in time; benches hold the figures, this holds the way to them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settles_a_deal_quickly() {
+    let chain = EmbeddedChain::new();
+    let began = Instant::now();
+    let world = World::new(&Embedded(chain.clone())).await;
+    println!("deployed and funded in process in {:?}", began.elapsed());
+    let took = world.settle(20).await;
+    println!("a deal settles in process in {took:?} (median of 20)");
+    let over_http = world.over(&Node(serve(chain).await)).await;
+    let took = over_http.settle(20).await;
+    println!("a deal settles over HTTP in {took:?} (median of 20)");
+    if let Some(anvil) = Anvil::start() {
+        let began = Instant::now();
+        let world = World::new(&Node(anvil.http())).await;
+        println!("deployed and funded on anvil in {:?}", began.elapsed());
+        let took = world.settle(20).await;
+        println!("a deal settles on anvil in {took:?} (median of 20)");
     }
 }
