@@ -41,14 +41,16 @@ pub struct ResourcesUsed {
 }
 
 /// Fuel in one unit of the network's instruction count (design.md §7).
+#[cfg(feature = "wasm")]
 pub(crate) const FUEL_PER_INSTRUCTION_UNIT: u64 = 1_000_000;
 
 /// Fuel as the network's pricing counts it.
+#[cfg(feature = "wasm")]
 pub(crate) fn instruction_count(fuel: u64) -> u64 {
     fuel.div_ceil(FUEL_PER_INSTRUCTION_UNIT).max(1)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "wasm"))]
 mod tests {
     use super::*;
 

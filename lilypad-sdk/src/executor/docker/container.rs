@@ -1,13 +1,13 @@
 //! One container: how it is made, and that it goes away.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use bollard::{
     Docker,
     errors::Error,
     models::{ContainerCreateBody, DeviceRequest, HostConfig, HostConfigLogConfig, Mount, MountType, ResourcesUlimits},
     query_parameters::{
-        AttachContainerOptions, AttachContainerOptionsBuilder, CreateContainerOptions, CreateContainerOptionsBuilder,
+        AttachContainerOptions, AttachContainerOptionsBuilder, CreateContainerOptionsBuilder,
         RemoveContainerOptionsBuilder,
     },
 };
@@ -22,6 +22,10 @@ use crate::executor::{DockerWorkload, FailureKind, NetworkAccess, RunRequest};
 
 /// What package tools need as root inside their own root; nothing here reaches the host.
 const CAPABILITIES: [&str; 7] = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"];
+
+/// How often, and how far apart, a container is looked for whose creation was given up.
+const LOOKS_FOR_ASKED: u32 = 20;
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A folder of this machine, where the job sees it, and whether the job may write to it.
 type Folder = (String, String, bool);
@@ -94,10 +98,6 @@ fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-pub(super) fn named(name: &str) -> CreateContainerOptions {
-    CreateContainerOptionsBuilder::default().name(name).build()
-}
-
 pub(super) fn output_streams() -> AttachContainerOptions {
     AttachContainerOptionsBuilder::default().stream(true).stdout(true).stderr(true).build()
 }
@@ -128,13 +128,25 @@ pub(super) async fn was_out_of_memory(docker: &Docker, name: &str) -> Result<boo
     Ok(inspected.state.and_then(|state| state.oom_killed).unwrap_or(false))
 }
 
-/// Kills and removes a container if it is there. One that is gone already, or is going, is fine.
-pub(super) async fn remove(docker: &Docker, name: &str) -> Result<(), Error> {
+/// Kills and removes a container; tells whether it was there. One that somebody else is removing counts as there.
+pub(super) async fn remove(docker: &Docker, name: &str) -> Result<bool, Error> {
     let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
     match docker.remove_container(name, Some(options)).await {
-        Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(()),
-        other => other,
+        Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+        Err(Error::DockerResponseServerError { status_code: 409, .. }) => Ok(true),
+        other => other.map(|()| true),
     }
+}
+
+/// How far a container is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// There is none.
+    Absent,
+    /// The engine was asked for it; it may appear a moment after the asking was given up.
+    Asked,
+    /// The engine said that it is there.
+    Present,
 }
 
 /// A container that is removed at the latest when this value is dropped.
@@ -142,11 +154,11 @@ pub(super) struct Container {
     name: String,
     docker: Docker,
     cleanup: TaskTracker,
-    is_removed: bool,
+    state: State,
 }
 
 impl Container {
-    /// Chooses a name; the container itself is made by the caller.
+    /// Chooses a name. There is no container before [`create`](Container::create).
     pub(super) fn new(docker: Docker, cleanup: TaskTracker) -> Result<Self, FailureKind> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|error| FailureKind::EngineFailed {
@@ -155,33 +167,60 @@ impl Container {
             cause: error.to_string(),
         })?;
         let name = format!("lilypad-{}", hex::encode(random));
-        Ok(Self { name, docker, cleanup, is_removed: false })
+        Ok(Self { name, docker, cleanup, state: State::Absent })
     }
 
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    /// Makes the container and gives its name. If the future is dropped, removal still finds what the engine made.
+    pub(super) async fn create(&mut self, body: ContainerCreateBody) -> Result<String, Error> {
+        self.state = State::Asked;
+        let options = CreateContainerOptionsBuilder::default().name(&self.name).build();
+        let created = self.docker.create_container(Some(options), body).await;
+        self.state = match &created {
+            Ok(_) => State::Present,
+            Err(Error::DockerResponseServerError { .. }) => State::Absent,
+            Err(_) => State::Asked,
+        };
+        created.map(|_| self.name.clone())
     }
 
-    /// Removes it and waits for that. If the future is dropped, the removal goes on in the background.
+    /// Removes it and waits for that. If the future is dropped, the removal starts again in the background.
     pub(super) async fn remove(mut self) {
-        let removed = remove(&self.docker, &self.name).await;
-        self.is_removed = true;
+        let removed = remove_soon(&self.docker, &self.name, self.state).await;
+        self.state = State::Absent;
         warn_if_left(&self.name, &removed);
     }
 }
 
 impl Drop for Container {
     fn drop(&mut self) {
-        if self.is_removed {
+        if self.state == State::Absent {
             return;
         }
-        let (docker, name) = (self.docker.clone(), std::mem::take(&mut self.name));
+        let (docker, name, state) = (self.docker.clone(), std::mem::take(&mut self.name), self.state);
         // Without a runtime nothing can be asked of the engine; the next start finds the container by its labels.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let removal = async move { warn_if_left(&name, &remove(&docker, &name).await) };
+            let removal = async move { warn_if_left(&name, &remove_soon(&docker, &name, state).await) };
             self.cleanup.spawn_on(removal, &runtime);
         }
     }
+}
+
+/// Removes a container, waiting for it to appear when it was only asked for.
+async fn remove_soon(docker: &Docker, name: &str, state: State) -> Result<(), Error> {
+    let looks = match state {
+        State::Absent => 0,
+        State::Present => 1,
+        State::Asked => LOOKS_FOR_ASKED,
+    };
+    for look in 0..looks {
+        if look > 0 {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+        if remove(docker, name).await? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn warn_if_left(name: &str, removed: &Result<(), Error>) {

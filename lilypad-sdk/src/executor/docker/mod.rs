@@ -74,7 +74,7 @@ pub struct DockerExecutor {
 
 struct Shared {
     config: DockerConfig,
-    /// The engine, asked for on first use and again after it was away.
+    /// The engine, asked for on first use and again as long as it does not answer.
     engine: Mutex<Option<Engine>>,
     cleanup: TaskTracker,
 }
@@ -189,12 +189,10 @@ impl DockerExecutor {
         }
         let body = container::body(request, workload, &image.id, &self.shared.config.owner, processors, &mounts);
 
-        // In the slot before it exists: a container whose making is interrupted is removed by its name.
+        // In the slot before it exists, so that it is removed even if its making is interrupted.
         let container = Container::new(docker.clone(), self.shared.cleanup.clone())?;
-        let name = container.name().to_owned();
-        *slot.lock().await = Some(container);
-        let created = docker.create_container(Some(container::named(&name)), body).await;
-        created.map_err(|error| start_failed("creating the container", &error))?;
+        let created = slot.lock().await.insert(container).create(body).await;
+        let name = created.map_err(|error| start_failed("creating the container", &error))?;
         let attached = docker.attach_container(&name, Some(container::output_streams())).await;
         let mut output = attached.map_err(|error| engine_failed("attaching to the container", &error))?.output;
         let started = docker.start_container(&name, None).await;

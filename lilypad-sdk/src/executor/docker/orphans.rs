@@ -24,8 +24,7 @@ pub(super) async fn remove(docker: &Docker, owner: &str) -> Result<usize, Error>
             && is_dead(process)
         {
             tracing::info!(target: "lilypad::executor", container = id, process, "removing orphan");
-            remove_container(docker, &id).await?;
-            count += 1;
+            count += usize::from(remove_container(docker, &id).await?);
         }
     }
     Ok(count)

@@ -8,14 +8,15 @@ use std::{
     time::Duration,
 };
 
+use super::files::{self, Listings};
 use sha2::{Digest, Sha256};
 use wasmtime::{Caller, Engine, Extern, Linker, ResourceLimiter, format_err};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, p1::WasiP1Ctx};
 
-const WASI: &str = "wasi_snapshot_preview1";
+pub(super) const WASI: &str = "wasi_snapshot_preview1";
 
 /// What the wall clock shows at the start of every run: 2024-01-01T00:00:00Z, in seconds.
-const CLOCK_START_SECONDS: u64 = 1_704_067_200;
+pub(super) const CLOCK_START_SECONDS: u64 = 1_704_067_200;
 /// Nanoseconds that pass when a clock is looked at, so that a loop that waits for time ends.
 const CLOCK_STEP_NS: u64 = 1_000;
 /// Elements of all tables together.
@@ -24,8 +25,8 @@ const MAX_TABLE_ELEMENTS: usize = 1 << 20;
 const RANDOM_CHUNK: usize = 1 << 20;
 
 // Numbers of WASI preview 1.
-const SUCCESS: i32 = 0;
-const FAULT: i32 = 21;
+pub(super) const SUCCESS: i32 = 0;
+pub(super) const FAULT: i32 = 21;
 const INVALID: i32 = 28;
 const SUBSCRIPTION_BYTES: usize = 48;
 const EVENT_BYTES: usize = 32;
@@ -36,32 +37,35 @@ const FLAG_ABSOLUTE: u16 = 1;
 
 /// State of one run's store.
 pub(super) struct Host {
-    wasi: WasiP1Ctx,
+    pub(super) wasi: WasiP1Ctx,
     pub(super) memory: Memory,
+    pub(super) listings: Listings,
+    pub(super) stop: Stop,
     clock: Clock,
     random: Random,
-    stop: Stop,
 }
 
 impl Host {
     /// `sha256` is the module's: it seeds the randomness.
     pub(super) fn new(wasi: WasiP1Ctx, memory: Memory, clock: Clock, sha256: [u8; 32], stop: Stop) -> Self {
-        Self { wasi, memory, clock, random: Random::new(sha256), stop }
+        let (listings, random) = (Listings::new(), Random::new(sha256));
+        Self { wasi, memory, listings, stop, clock, random }
     }
 }
 
-/// WASI preview 1, with sleeping and randomness replaced by deterministic ones.
+/// WASI preview 1, with sleeping, randomness, listings and file metadata replaced by deterministic ones.
 pub(super) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     wasmtime_wasi::p1::add_to_linker_sync(linker, |host: &mut Host| &mut host.wasi)?;
     linker.allow_shadowing(true);
     linker.func_wrap(WASI, "poll_oneoff", poll_oneoff)?;
     linker.func_wrap(WASI, "random_get", random_get)?;
+    files::add_to_linker(linker)?;
     linker.allow_shadowing(false);
     Ok(())
 }
 
 /// Splits the caller's memory from its state.
-fn memory_of<'a>(caller: &'a mut Caller<'_, Host>) -> wasmtime::Result<(&'a mut [u8], &'a mut Host)> {
+pub(super) fn memory_of<'a>(caller: &'a mut Caller<'_, Host>) -> wasmtime::Result<(&'a mut [u8], &'a mut Host)> {
     let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
         return Err(format_err!("the module exports no memory"));
     };
@@ -69,7 +73,7 @@ fn memory_of<'a>(caller: &'a mut Caller<'_, Host>) -> wasmtime::Result<(&'a mut 
 }
 
 /// A guest's pointer and length as a range; wasm32 addresses are unsigned.
-fn range(at: i32, length: usize) -> std::ops::Range<usize> {
+pub(super) fn range(at: i32, length: usize) -> std::ops::Range<usize> {
     let start = usize::try_from(at.cast_unsigned()).unwrap_or(usize::MAX);
     start..start.saturating_add(length)
 }
@@ -145,7 +149,7 @@ fn random_get(mut caller: Caller<'_, Host>, at: i32, length: i32) -> wasmtime::R
     Ok(SUCCESS)
 }
 
-fn number(bytes: &[u8], at: usize) -> u64 {
+pub(super) fn number(bytes: &[u8], at: usize) -> u64 {
     let mut value = [0; 8];
     value.copy_from_slice(&bytes[at..at + 8]);
     u64::from_le_bytes(value)

@@ -8,14 +8,15 @@
 //! ```
 //!
 //! Deterministic: NaNs are canonical, relaxed SIMD is fixed, time and randomness depend on the module and on what it asked
-//! before, sleeping moves the clock and costs nothing. No network, no real clock, no other file. What still comes from the
-//! machine: order of folder listings, and times and inode numbers of files.
+//! before, sleeping moves the clock and costs nothing, folders list in byte order, files have one time. No network, no real
+//! clock, no other file. What still comes from the machine: inode and device numbers of files.
 //!
 //! Fuel is comparable between equal [`WasmExecutor::engine_id`]s; outputs are comparable between all.
 //!
 //! Compilation cannot be interrupted: a run that is stopped meanwhile returns at once, its thread ends with the compiler.
 
 mod engine;
+mod files;
 mod host;
 mod stdio;
 

@@ -120,6 +120,20 @@ async fn outputs_come_back_by_name_and_links_do_not() {
 }
 
 #[tokio::test]
+async fn listings_and_times_of_files_are_those_of_every_machine() {
+    let names: Vec<String> = (0..400).rev().map(|n| format!("file-{n:03}-{}", "x".repeat(100))).collect();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), "12345")).collect();
+    let mut job = job(&["list"]);
+    job.inputs(&files);
+    fs::create_dir(job.dir.path().join("inputs/folder")).unwrap();
+    assert_eq!(run(&job).await.unwrap().exit_code, 0);
+    let mut expected = String::from(". 0 1704067200\n");
+    names.iter().rev().for_each(|name| expected += &format!("{name} 5 1704067200\n"));
+    expected += "folder 0 1704067200\n";
+    assert_eq!(job.read("stdout"), expected);
+}
+
+#[tokio::test]
 async fn no_other_file_is_seen_and_inputs_cannot_be_changed() {
     for (from, to) in [
         ("/etc/passwd", "/outputs/x"),
