@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {LilypadToken} from "../src/LilypadToken.sol";
+import {DealTypes} from "../src/types/DealTypes.sol";
+import {SharedStructs} from "../src/types/SharedStructs.sol";
+import {Base} from "./Base.t.sol";
+
+/// @notice Who may call what, and what a pause stops.
+contract AccessTest is Base {
+    string private constant ONLY = "ControllerOwnable: Only the controller can call this method";
+    string private constant OWNER = "Ownable: caller is not the owner";
+
+    function test_storage_writes_for_its_controller_only() public {
+        vm.startPrank(STRANGER, STRANGER);
+        expectText(ONLY);
+        store.propose(ID, RP, members(), timeouts(), pricing());
+        expectText(ONLY);
+        store.timeoutProposal(ID, RP);
+        expectText(ONLY);
+        store.advance(ID, DealTypes.Action.AcceptResult, JC);
+        expectText(ONLY);
+        store.submitResult(ID, RP, "r", "d", 1);
+        expectText(ONLY);
+        store.ensureDeal(ID, members(), timeouts(), pricing());
+        expectText(ONLY);
+        store.agreeResourceProvider(ID);
+        expectText(ONLY);
+        store.agreeJobCreator(ID);
+        expectText(ONLY);
+        store.addResult(ID, "r", "d", 1);
+        expectText(ONLY);
+        store.acceptResult(ID);
+        expectText(ONLY);
+        store.checkResult(ID);
+        expectText(ONLY);
+        store.mediationAcceptResult(ID);
+        expectText(ONLY);
+        store.mediationRejectResult(ID);
+        expectText(ONLY);
+        store.timeoutAgree(ID);
+        expectText(ONLY);
+        store.timeoutSubmitResult(ID);
+        expectText(ONLY);
+        store.timeoutJudgeResult(ID);
+        expectText(ONLY);
+        store.timeoutMediateResult(ID);
+        vm.stopPrank();
+    }
+
+    function test_payments_moves_money_for_its_controller_only() public {
+        vm.startPrank(STRANGER, STRANGER);
+        expectText(ONLY);
+        payments.agreeResourceProvider(ID, RP, 1);
+        expectText(ONLY);
+        payments.agreeJobCreator(ID, JC, 1, 1);
+        expectText(ONLY);
+        payments.addResult(ID, RP, 1, 1);
+        expectText(ONLY);
+        payments.giveUp(ID, RP, JC);
+        expectText(ONLY);
+        payments.acceptResult(ID, RP, JC, 1, 1, 1, 1);
+        expectText(ONLY);
+        payments.checkResult(ID, JC, 1, 1);
+        expectText(ONLY);
+        payments.mediationAcceptResult(ID, RP, JC, 1, 1, 1, 1);
+        expectText(ONLY);
+        payments.mediationRejectResult(ID, RP, JC, 1, 1, 1);
+        expectText(ONLY);
+        payments.timeoutAgreeRefundResourceProvider(ID, RP, 1);
+        expectText(ONLY);
+        payments.timeoutAgreeRefundJobCreator(ID, JC, 1, 1);
+        expectText(ONLY);
+        payments.timeoutSubmitResults(ID, RP, JC, 1, 1);
+        expectText(ONLY);
+        payments.timeoutSubmitResult(ID, RP, JC, 1, 1);
+        expectText(ONLY);
+        payments.timeoutJudgeResults(ID, RP, JC, 1, 1);
+        expectText(ONLY);
+        payments.timeoutJudgeResult(ID, RP, JC, 1, 1);
+        expectText(ONLY);
+        payments.timeoutMediateResult(ID, RP, JC, 1, 1, 1);
+        vm.stopPrank();
+    }
+
+    function test_token_moves_escrow_for_its_controller_only() public {
+        vm.startPrank(STRANGER, STRANGER);
+        expectText(ONLY);
+        token.refundEscrow(STRANGER, 1);
+        expectText(ONLY);
+        token.payJob(JC, STRANGER, 1);
+        expectText(ONLY);
+        token.slashEscrow(JC, 1);
+        vm.stopPrank();
+    }
+
+    function test_mediation_is_requested_by_its_controller_only() public {
+        SharedStructs.Deal memory deal = SharedStructs.Deal(ID, members(), timeouts(), pricing());
+        expectText(ONLY);
+        mediation.mediationRequest(deal);
+    }
+
+    function test_settings_are_the_owners() public {
+        vm.startPrank(STRANGER, STRANGER);
+        expectText(OWNER);
+        token.pause();
+        expectText(OWNER);
+        token.unpause();
+        expectText(OWNER);
+        token.setControllerAddress(STRANGER);
+        expectText(OWNER);
+        token.disableChangeControllerAddress();
+        expectText(OWNER);
+        payments.setTokenAddress(STRANGER);
+        expectText(OWNER);
+        payments.disableChangeTokenAddress();
+        expectText(OWNER);
+        controller.setStorageAddress(STRANGER);
+        expectText(OWNER);
+        controller.setUsersAddress(STRANGER);
+        expectText(OWNER);
+        controller.setPaymentsAddress(STRANGER);
+        expectText(OWNER);
+        controller.setMediationAddress(STRANGER);
+        expectText(OWNER);
+        controller.setJobCreatorAddress(STRANGER);
+        expectText(OWNER);
+        controller.setPowAddress(STRANGER);
+        expectText(OWNER);
+        controller.renounceOwnership();
+        vm.stopPrank();
+    }
+
+    function test_settings_keep_the_texts_of_v1() public {
+        expectText("Storage address");
+        controller.setStorageAddress(address(0));
+        expectText("Users address");
+        controller.setUsersAddress(address(0));
+        expectText("Payments address");
+        controller.setPaymentsAddress(address(0));
+        expectText("Mediation address");
+        controller.setMediationAddress(address(0));
+        expectText("JobCreator address");
+        controller.setJobCreatorAddress(address(0));
+        expectText("Users address");
+        controller.setPowAddress(address(0));
+        expectText("ControllerOwnable: Controller address must be defined");
+        store.setControllerAddress(address(0));
+        expectText("LilepadPayments: Token address must be defined");
+        payments.setTokenAddress(address(0));
+        LilypadToken fresh = new LilypadToken("T", "T", 1);
+        expectText("ControllerOwnable: Controller address must be defined");
+        fresh.refundEscrow(RP, 1);
+    }
+
+    function test_the_controller_knows_its_neighbours() public view {
+        vm.assertEq(controller.getStorageAddress(), address(store), "storage");
+        vm.assertEq(controller.getUsersAddress(), address(users), "users");
+        vm.assertEq(controller.getPaymentsAddress(), address(payments), "payments");
+        vm.assertEq(controller.getMediationAddress(), address(mediation), "mediation");
+        vm.assertEq(controller.getJobCreatorAddress(), address(0x10B), "job creator");
+        vm.assertEq(controller.getPowAddress(), address(0x9017), "pow");
+        vm.assertEq(payments.getTokenAddress(), address(token), "token");
+        vm.assertEq(token.getControllerAddress(), address(payments), "token's controller");
+        vm.assertEq(token.getTreasuryAddress(), TREASURY, "treasury");
+    }
+
+    // While paused no balance, escrow or agreement changes.
+
+    function test_pause_stops_a_deal_at_every_step() public {
+        string memory paused = "ERC20Pausable: token transfer while paused";
+        token.pause();
+        expectText(paused);
+        agreeAs(RP, ID);
+        token.unpause();
+        agreed();
+        token.pause();
+        expectText(paused);
+        vm.prank(RP);
+        controller.addResult(ID, "results-1", "data-1", 1);
+        expectText(paused);
+        vm.prank(RP);
+        controller.giveUp(ID);
+        token.unpause();
+        vm.prank(RP);
+        controller.addResult(ID, "results-1", "data-1", 1);
+        token.pause();
+        expectText(paused);
+        accept();
+        expectText(paused);
+        vm.prank(JC);
+        token.transfer(RP, 1);
+        assertState(SharedStructs.AgreementState.ResultsSubmitted);
+        token.unpause();
+        accept();
+    }
+
+    function test_pause_stops_a_deal_without_money_too() public {
+        SharedStructs.DealTimeouts memory t = timeouts();
+        t.submitResults.collateral = 0;
+        t.judgeResults.collateral = 0;
+        SharedStructs.DealPricing memory p = SharedStructs.DealPricing(0, 0, 0, 0);
+        vm.prank(RP);
+        controller.agree(ID, members(), t, p);
+        token.pause();
+        expectText("ERC20Pausable: token transfer while paused");
+        vm.prank(JC);
+        controller.agree(ID, members(), t, p);
+        token.unpause();
+        vm.prank(JC);
+        controller.agree(ID, members(), t, p);
+        vm.prank(RP);
+        controller.addResult(ID, "results-1", "data-1", 1);
+        accept();
+        assertSettled(SharedStructs.AgreementState.ResultsAccepted);
+    }
+
+    function test_supply_is_fixed_and_the_deployers() public {
+        LilypadToken fresh = new LilypadToken("Lilypad Token", "LP", 1e27);
+        vm.assertEq(fresh.totalSupply(), 1e27, "supply");
+        vm.assertEq(fresh.balanceOf(address(this)), 1e27, "deployer");
+        vm.assertEq(fresh.decimals(), 18, "decimals");
+    }
+}
