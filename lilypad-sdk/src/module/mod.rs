@@ -18,7 +18,11 @@
 //! On a crash nothing is lost but a download: a checkout appears in the cache by one rename, complete or not at all.
 
 mod decode;
+#[cfg(feature = "module-git")]
+pub mod embedded;
 mod error;
+#[cfg(feature = "module-git")]
+pub mod fetch;
 mod inputs;
 mod json;
 mod reference;
@@ -29,6 +33,8 @@ pub mod template;
 mod workload;
 
 pub use error::ModuleError;
+#[cfg(feature = "module-git")]
+pub use fetch::{Checkout, FetchPolicy, Fetcher};
 pub use inputs::{parse_chain_inputs_compat, parse_input_flag, parse_input_flags_compat};
 pub use reference::{ModuleReference, ModuleSource, TEMPLATE_PATH, is_commit};
 pub use render::{decode, render, render_text, template_name};

@@ -20,7 +20,12 @@ const EXCERPT: usize = 100;
 /// # Errors
 /// [`ModuleError::Template`] when it does not render, [`ModuleError::NoJson`] when the text is no JSON,
 /// [`ModuleError::Member`] when a member has a value it cannot have.
-pub fn render(template: &str, name: &str, inputs: &BTreeMap<String, String>) -> Result<Module, ModuleError> {
+pub fn render(
+    template: impl AsRef<[u8]>,
+    name: &str,
+    inputs: &BTreeMap<String, String>,
+) -> Result<Module, ModuleError> {
+    let template = template.as_ref();
     let text = render_text(template, name, inputs)?;
     decode(&text, name).map_err(|error| match error {
         ModuleError::NoJson { module, line, column, what, excerpt, .. } => {
@@ -36,7 +41,11 @@ pub fn render(template: &str, name: &str, inputs: &BTreeMap<String, String>) -> 
 ///
 /// # Errors
 /// [`ModuleError::Template`].
-pub fn render_text(template: &str, name: &str, inputs: &BTreeMap<String, String>) -> Result<Vec<u8>, ModuleError> {
+pub fn render_text(
+    template: impl AsRef<[u8]>,
+    name: &str,
+    inputs: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, ModuleError> {
     let fail = |source, missing| ModuleError::Template { module: name.to_owned(), missing, source };
     let template = Template::parse(name, template).map_err(|error| fail(error, Vec::new()))?;
     template.execute(&encoded(inputs)).map_err(|error| fail(error, missing(&template, inputs)))

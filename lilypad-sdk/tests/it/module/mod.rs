@@ -2,7 +2,11 @@
 //!
 //! Vectors of published modules belong to other people and are not part of the project; without them their tests say so.
 
+#[cfg(all(feature = "wasm", feature = "module-git"))]
+mod cowsay;
 mod decode;
+#[cfg(feature = "module-git")]
+mod fetch;
 mod references;
 mod template;
 
