@@ -60,3 +60,33 @@ impl std::fmt::Debug for ExecutorSet {
         f.debug_list().entries(self.kinds()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::executor::{DockerWorkload, NoopExecutor, WasmWorkload, Workload};
+
+    #[tokio::test]
+    async fn a_run_goes_to_the_executor_of_its_kind_and_nowhere_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let request = |name: &str, workload| RunRequest::new("deal", workload, dir.path().join(name));
+        let wasm = || Workload::Wasm(WasmWorkload::new("unused"));
+        let set = ExecutorSet::new().with(NoopExecutor::new(ExecutorKind::Wasm, "moo\n").with_exit_code(7));
+        let report = set.run(request("one", wasm()), EventSink::none()).await.unwrap();
+        assert_eq!(report.exit_code, 7);
+        assert_eq!(std::fs::read_to_string(report.result_dir.join("stdout")).unwrap(), "moo\n");
+        assert_eq!(std::fs::read_to_string(report.result_dir.join("exitCode")).unwrap(), "7");
+
+        let docker = Workload::Docker(DockerWorkload::new("cow"));
+        let error = set.run(request("two", docker), EventSink::none()).await.unwrap_err();
+        assert!(matches!(error.kind(), FailureKind::EngineUnavailable { .. }), "{error}");
+        assert!(error.to_string().contains("docker"), "{error}");
+
+        let cancelled = request("three", wasm());
+        cancelled.cancel.cancel();
+        let error = set.run(cancelled, EventSink::none()).await.unwrap_err();
+        assert!(matches!(error.kind(), FailureKind::Cancelled), "{error}");
+        assert_eq!(error.partial_output(), None);
+    }
+}

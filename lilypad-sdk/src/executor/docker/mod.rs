@@ -11,7 +11,9 @@
 //! processors, processes, `/dev/shm` and core files. Inputs are mounted read-only, outputs writable for every user.
 //! What a job writes elsewhere in its own root counts against no limit but the engine's storage.
 //!
-//! The engine must see this machine's folders: a remote one does not work.
+//! The engine must see this machine's folders: a remote one does not work. Files that a container's root makes belong to the
+//! machine's root; a node that runs as another user reads them if their mode allows it, but cannot remove a link that lies
+//! in such a folder, and then the run ends with an error. A user namespace of the engine, or a node that is root, avoids it.
 
 mod container;
 mod orphans;
@@ -37,6 +39,8 @@ use super::{
 
 /// Exit code of a program that a SIGKILL ended, as the engine reports it.
 const KILLED: i64 = 137;
+/// Bytes of the longest image name that is taken.
+const MAX_IMAGE_NAME: usize = 512;
 /// How long the removal of a stopped container may hold up the error that a run ends with.
 const REMOVAL_GRACE: Duration = Duration::from_secs(10);
 
@@ -126,8 +130,8 @@ impl DockerExecutor {
     /// Makes sure that the image is there.
     async fn image(&self, docker: &Docker, name: &str, events: &EventSink) -> Result<Image, FailureKind> {
         let missing = |cause: String| FailureKind::ImageMissing { image: name.to_owned(), cause };
-        if name.trim().is_empty() {
-            return Err(FailureKind::InvalidRequest { what: "the image has no name".into() });
+        if !is_image_name(name) {
+            return Err(FailureKind::InvalidRequest { what: format!("'{name}' is no image name") });
         }
         let mut inspected = docker.inspect_image(name).await;
         if is_status(&inspected, 404) {
@@ -309,6 +313,17 @@ impl fmt::Debug for DockerExecutor {
     }
 }
 
+/// Whether the text may be an image's name. It becomes part of a path of the engine's API, so it must not lead elsewhere.
+fn is_image_name(name: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
+    let starts_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    starts_well
+        && name.len() <= MAX_IMAGE_NAME
+        && name.bytes().all(is_allowed)
+        && !name.contains("..")
+        && !name.contains("//")
+}
+
 /// The engine takes a name without a tag for all tags.
 fn with_tag(image: &str) -> String {
     let last = image.rsplit('/').next().unwrap_or(image);
@@ -375,6 +390,19 @@ fn start_failed(during: &'static str, error: &Error) -> FailureKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_would_lead_elsewhere_in_the_api_are_refused() {
+        for name in ["cow", "a/b:1.2", "host:5000/a_b/c-d@sha256:ab", "127.0.0.1:1/x"] {
+            assert!(is_image_name(name), "{name}");
+        }
+        let long = "x".repeat(MAX_IMAGE_NAME + 1);
+        for name in
+            ["", " ", "../containers/x", "a/../../containers/x", "a?b=c", "a#b", "a b", "/a", "a//b", "a%2f", &long]
+        {
+            assert!(!is_image_name(name), "{name}");
+        }
+    }
 
     #[test]
     fn a_name_without_tag_means_latest() {
