@@ -25,9 +25,9 @@ pub struct SolverInfo {
 }
 
 impl SolverInfo {
-    /// Whether the announced settlement and signatures may stand together: on chain needs `bound`, and `both` and
-    /// `legacy` imply off chain (design.md §11, ruling 1).
+    /// Whether the announced settlement and signatures may stand together: on chain requires `bound` (design.md §11,
+    /// ruling 1).
     pub fn is_consistent(&self) -> bool {
-        (self.settlement == Settlement::OnChain) == (self.auth == AuthMode::Bound)
+        self.settlement == Settlement::OffChain || self.auth == AuthMode::Bound
     }
 }

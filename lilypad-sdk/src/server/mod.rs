@@ -15,10 +15,26 @@
 //! Lost on a crash: nothing but open connections and half-received uploads, whose temporary files (`.<name>.<random>.part`)
 //! stay behind in the folder of their target.
 
+mod answer;
 mod backend;
+pub mod checks;
+pub mod config;
+mod context;
+mod error;
+mod handle;
+mod hub;
+mod listen;
+mod rate;
+mod routes;
+mod rpc;
+mod socket;
 mod upload;
 
 pub use self::{
     backend::{Backend, DynBackend},
+    config::{RateLimit, ServerConfig},
+    error::ServerError,
+    handle::{Server, ServerBuilder, ServerHandle},
+    rpc::{JsonRpcServer, RpcHandler},
     upload::TempUpload,
 };

@@ -5,6 +5,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use axum::body::{Body, HttpBody as _};
+use futures_util::StreamExt as _;
+use sha2::{Digest as _, Sha256};
+use tokio::{
+    fs::File,
+    io::{AsyncWriteExt as _, BufWriter},
+};
+
+use super::config;
+use crate::{
+    api::{ApiError, ApiResult, AuthError, Refusal},
+    types::B256,
+};
+
+/// Bytes that wait for one write.
+const BUFFER_BYTES: usize = 256 << 10;
+
 /// A complete upload in a temporary file, which is removed unless it is moved to its place.
 #[derive(Debug)]
 pub struct TempUpload {
@@ -66,4 +83,76 @@ pub(super) fn beside(target: &Path) -> PathBuf {
     let _ = getrandom::fill(&mut random);
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     target.with_file_name(format!(".{name}.{}.part", hex::encode(random)))
+}
+
+/// A temporary file while it is written; removed when dropped.
+pub(super) struct Spool {
+    upload: TempUpload,
+    file: BufWriter<File>,
+}
+
+impl Spool {
+    /// A new file beside `target`, readable by this user only. Missing folders are made.
+    pub(super) async fn create(target: &Path) -> ApiResult<Self> {
+        let failed = |e: io::Error| ApiError::internal(format!("cannot make a temporary file: {e}"));
+        if let Some(folder) = target.parent() {
+            tokio::fs::create_dir_all(folder).await.map_err(failed)?;
+        }
+        let path = beside(target);
+        let mut options = tokio::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        options.mode(0o600);
+        let file = options.open(&path).await.map_err(failed)?;
+        Ok(Self { upload: TempUpload::new(path, 0), file: BufWriter::with_capacity(BUFFER_BYTES, file) })
+    }
+
+    pub(super) async fn write(&mut self, chunk: &[u8]) -> ApiResult<()> {
+        self.file.write_all(chunk).await.map_err(write_failed)?;
+        self.upload.bytes += chunk.len() as u64;
+        Ok(())
+    }
+
+    pub(super) async fn finish(mut self, sync: bool) -> ApiResult<TempUpload> {
+        self.file.flush().await.map_err(write_failed)?;
+        if sync {
+            self.file.get_ref().sync_all().await.map_err(write_failed)?;
+        }
+        Ok(self.upload)
+    }
+}
+
+fn write_failed(error: io::Error) -> ApiError {
+    ApiError::internal(format!("cannot write the upload: {error}"))
+}
+
+/// Receives a body of at most `limit` bytes into a temporary file beside `target`. The file goes away when the body ends
+/// early, pauses too long, is too large, or has another SHA-256 than `hash`.
+pub(super) async fn receive(
+    body: Body,
+    target: &Path,
+    limit: u64,
+    hash: Option<B256>,
+    sync: bool,
+) -> ApiResult<TempUpload> {
+    if body.size_hint().lower() > limit {
+        return Err(ApiError::TooLarge { limit });
+    }
+    let mut spool = Spool::create(target).await?;
+    let mut sha = Sha256::new();
+    let mut stream = body.into_data_stream();
+    loop {
+        let next = tokio::time::timeout(config::BODY_IDLE_TIMEOUT, stream.next()).await;
+        let Some(chunk) = next.map_err(|_| Refusal::BadBody)? else { break };
+        let chunk = chunk.map_err(|_| Refusal::BadBody)?;
+        if spool.upload.bytes + chunk.len() as u64 > limit {
+            return Err(ApiError::TooLarge { limit });
+        }
+        sha.update(&chunk);
+        spool.write(&chunk).await?;
+    }
+    if hash.is_some_and(|hash| hash.0 != <[u8; 32]>::from(sha.finalize())) {
+        return Err(AuthError::BodyDiffers.into());
+    }
+    spool.finish(sync).await
 }

@@ -8,6 +8,8 @@ mod chain;
 mod executor;
 mod matching;
 mod module;
+#[cfg(feature = "node")]
+mod server;
 #[cfg(feature = "store-sqlite")]
 mod store;
 mod tidy;

@@ -1,0 +1,10 @@
+//! The server over real sockets, against a small solver in memory.
+
+mod bound;
+mod client;
+mod fake;
+mod limits;
+mod quirks;
+mod raw;
+mod sockets;
+mod wire;
