@@ -19,8 +19,9 @@ struct Block<K, B, V> {
 
 /// Entries in the order of their keys, in blocks that know the bounds of what they hold.
 ///
-/// A search reads the bounds of each block and opens only those that may hold an answer, so it costs about n/64 comparisons
-/// of a few numbers where a scan costs n rule checks. Putting in and taking out touch one block.
+/// A search reads the bounds of each block and opens only those that may hold an answer: what no entry can give costs about
+/// n/64 comparisons of a few numbers, and every other search ends at its first answer. Putting in and taking out touch one
+/// block.
 pub(super) struct Shelf<K, B, V> {
     blocks: Vec<Block<K, B, V>>,
 }

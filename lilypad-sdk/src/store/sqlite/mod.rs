@@ -21,11 +21,11 @@ use std::{
 };
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::store::{Batch, Journal, SolverRecords, Store, StoreError, StreamInfo};
 
-/// Jobs that may wait for the writer; more callers wait in line.
+/// Jobs that may lie before the writer; more callers wait until one is done.
 const QUEUE: usize = 1024;
 
 type Read = Box<dyn FnOnce(&Connection) + Send>;
@@ -37,8 +37,8 @@ enum Job {
 
 /// Keeps everything in one SQLite file, owned by this user alone (mode 0600).
 ///
-/// Clones share the file's one writer. The file is closed when the last clone is gone and the writer has written what it
-/// had accepted; [`Self::shutdown`] waits for that.
+/// Clones share the file's one writer. When the last clone is dropped, the writer writes what it had accepted and closes the
+/// file; the drop waits for that, for about one fsync.
 #[derive(Clone)]
 pub struct SqliteStore {
     inner: Arc<Inner>,
@@ -46,9 +46,17 @@ pub struct SqliteStore {
 
 struct Inner {
     path: PathBuf,
+    /// Bounds the queue. A caller waits here and not in the queue, so that nobody holds the queue open while it waits.
+    slots: Arc<Semaphore>,
     /// Empty after shutdown.
-    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    jobs: Mutex<Option<mpsc::UnboundedSender<Queued>>>,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+struct Queued {
+    job: Job,
+    /// Frees the slot when the job is done.
+    _slot: OwnedSemaphorePermit,
 }
 
 impl SqliteStore {
@@ -78,13 +86,18 @@ impl SqliteStore {
 
     /// Starts the writer.
     fn serve(connection: Connection, path: &Path) -> Result<Self, StoreError> {
-        let (jobs, queue) = mpsc::channel(QUEUE);
+        let (jobs, queue) = mpsc::unbounded_channel();
         let at = path.to_owned();
         let thread = thread::Builder::new()
             .name("lilypad-store".to_owned())
             .spawn(move || serve(connection, queue, &at))
             .map_err(|source| StoreError::Access { path: path.to_owned(), source: Arc::new(source) })?;
-        let inner = Inner { path: path.to_owned(), jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)) };
+        let inner = Inner {
+            path: path.to_owned(),
+            slots: Arc::new(Semaphore::new(QUEUE)),
+            jobs: Mutex::new(Some(jobs)),
+            thread: Mutex::new(Some(thread)),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -96,11 +109,7 @@ impl SqliteStore {
     /// Writes what was accepted, closes the file and returns when that is done; blocks until then. Later calls on this store
     /// and its clones fail with [`StoreError::ShutDown`].
     pub fn shutdown(&self) {
-        lock(&self.inner.jobs).take();
-        if let Some(thread) = lock(&self.inner.thread).take() {
-            // The writer reports every failure to the caller it concerns; there is nothing left to say here.
-            let _ = thread.join();
-        }
+        self.inner.shutdown();
     }
 
     fn ended(&self) -> StoreError {
@@ -108,8 +117,10 @@ impl SqliteStore {
     }
 
     async fn send(&self, job: Job) -> Result<(), StoreError> {
-        let jobs = lock(&self.inner.jobs).clone().ok_or_else(|| self.ended())?;
-        jobs.send(job).await.map_err(|_| self.ended())
+        let slot = Arc::clone(&self.inner.slots).acquire_owned().await.map_err(|_| self.ended())?;
+        let jobs = lock(&self.inner.jobs);
+        let jobs = jobs.as_ref().ok_or_else(|| self.ended())?;
+        jobs.send(Queued { job, _slot: slot }).map_err(|_| self.ended())
     }
 
     /// Runs `read` on the writer's thread.
@@ -126,6 +137,23 @@ impl SqliteStore {
     }
 }
 
+impl Inner {
+    fn shutdown(&self) {
+        self.slots.close();
+        lock(&self.jobs).take();
+        if let Some(thread) = lock(&self.thread).take() {
+            // The writer reports every failure to the caller it concerns; there is nothing left to say here.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -137,27 +165,32 @@ impl fmt::Debug for SqliteStore {
 }
 
 /// The writer: takes what waits, writes it as one transaction, answers.
-fn serve(mut connection: Connection, mut queue: mpsc::Receiver<Job>, path: &Path) {
+fn serve(mut connection: Connection, mut queue: mpsc::UnboundedReceiver<Queued>, path: &Path) {
     while let Some(first) = queue.blocking_recv() {
-        let mut group = Vec::new();
+        let mut slots = Vec::new();
+        let (mut batches, mut answers) = (Vec::new(), Vec::new());
         let mut next = Some(first);
         let read = loop {
             match next {
-                Some(Job::Commit(batch, answer)) => group.push((batch, answer)),
-                Some(Job::Read(read)) => break Some(read),
+                Some(Queued { job: Job::Commit(batch, answer), _slot: slot }) => {
+                    batches.push(batch);
+                    answers.push(answer);
+                    slots.push(slot);
+                }
+                Some(Queued { job: Job::Read(read), .. }) => break Some(read),
                 None => break None,
             }
-            // A group is bounded by the queue, so a steady stream of callers cannot put off its own answers.
-            next = if group.len() < QUEUE { queue.try_recv().ok() } else { None };
+            // The slots bound a group, so a steady stream of callers cannot put off its own answers.
+            next = queue.try_recv().ok();
         };
-        if !group.is_empty() {
-            let (batches, answers): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        if !batches.is_empty() {
             let results = write::commit_all(&mut connection, batches, path);
             for (answer, result) in answers.into_iter().zip(results) {
                 // A caller that no longer waits needs no answer.
                 let _ = answer.send(result);
             }
         }
+        drop(slots);
         if let Some(read) = read {
             read(&connection);
         }
@@ -203,11 +236,35 @@ impl Store for SqliteStore {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+    use std::task::{Context, Waker};
+
     use super::*;
     use crate::store::Write;
 
     fn put(key: &str, value: &str) -> Write {
         Write::PutValue { ns: "n".to_owned(), key: key.to_owned(), value: value.to_owned() }
+    }
+
+    #[tokio::test]
+    async fn callers_beyond_the_queue_wait_and_a_shutdown_ends_them() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = SqliteStore::open(folder.path().join("lilypad.db")).unwrap();
+        let commit = |key: usize| {
+            let store = store.clone();
+            async move { store.commit(Batch::from(vec![put(&key.to_string(), "v")])).await }
+        };
+        let all = tokio::task::unconstrained(futures_util::future::join_all((0..3 * QUEUE).map(commit)));
+        let mut all = std::pin::pin!(all);
+        // After one poll QUEUE callers or a few more are accepted; the others wait for a slot and are not polled again.
+        assert!(all.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        store.shutdown();
+        let answers = all.await;
+        let ended = answers.iter().filter(|answer| matches!(answer, Err(StoreError::ShutDown { .. }))).count();
+        let kept = answers.iter().filter(|answer| answer.is_ok()).count();
+        assert_eq!(kept + ended, 3 * QUEUE);
+        assert!((QUEUE..3 * QUEUE).contains(&kept), "{kept}");
+        let store = SqliteStore::open_exclusive(store.path()).unwrap();
+        assert_eq!(store.values("n").await.unwrap().len(), kept, "what was answered is there, and nothing else");
     }
 
     #[tokio::test]
