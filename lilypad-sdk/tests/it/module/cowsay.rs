@@ -1,6 +1,6 @@
 //! The cow, in wasmtime.
 
-use lilypad_sdk::executor::{Executor, RunReport, RunRequest, WasmExecutor, WasmWorkload, Workload};
+use lilypad_sdk::executor::{EventSink, Executor, RunReport, RunRequest, WasmExecutor, WasmWorkload, Workload};
 use lilypad_sdk::module::{FetchPolicy, Fetcher, ModuleReference, Program, WasmLocation};
 use sha2::{Digest, Sha256};
 
@@ -24,7 +24,7 @@ fn say(parameters: &[String], dir: &std::path::Path, name: &str) -> RunRequest {
 }
 
 async fn run(executor: &WasmExecutor, request: RunRequest) -> RunReport {
-    executor.run(request, lilypad_sdk::executor::EventSink::default()).await.unwrap()
+    executor.run(request, EventSink::none()).await.unwrap()
 }
 
 #[tokio::test]

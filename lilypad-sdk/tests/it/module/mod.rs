@@ -5,6 +5,8 @@
 #[cfg(all(feature = "wasm", feature = "module-git"))]
 mod cowsay;
 mod decode;
+#[cfg(all(feature = "docker", feature = "module-git"))]
+mod examples;
 #[cfg(feature = "module-git")]
 mod fetch;
 mod references;
