@@ -2,7 +2,10 @@
 
 use std::{fmt, future::Future, path::Path, sync::Arc, time::Duration};
 
-use reqwest::{Method, Response, StatusCode, header};
+use reqwest::{
+    Method, Response, StatusCode, header,
+    redirect::{Action, Attempt, Policy},
+};
 
 use super::{
     ClientError,
@@ -25,6 +28,8 @@ use crate::{
 const MAX_ANSWER_BYTES: u64 = 256 << 20;
 /// Most of an error's text that is read.
 const MAX_ERROR_BYTES: u64 = 64 << 10;
+/// Redirections followed, all within one host.
+const MAX_REDIRECTS: usize = 3;
 /// Longest wait that a solver can ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
@@ -129,6 +134,7 @@ impl HttpSolver {
             .connect_timeout(options.connect_timeout)
             .read_timeout(options.read_timeout)
             .pool_idle_timeout(Duration::from_secs(30))
+            .redirect(Policy::custom(redirect))
             .tcp_nodelay(true);
         if url.host_str().is_some_and(|host| matches!(host, "127.0.0.1" | "localhost" | "[::1]")) {
             builder = builder.no_proxy();
@@ -533,6 +539,13 @@ pub(super) fn jittered(pause: Duration) -> Duration {
     let mut byte = [0_u8];
     let _ = getrandom::fill(&mut byte);
     pause + pause / 4 * u32::from(byte[0]) / 255
+}
+
+/// Follows a redirection within one host only: the headers that sign a request would travel along.
+fn redirect(attempt: Attempt<'_>) -> Action {
+    let first = attempt.previous().first();
+    let same = first.is_some_and(|first| first.host_str() == attempt.url().host_str());
+    if same && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {

@@ -14,6 +14,10 @@ pub const MAX_HEADERS: usize = 64;
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest pause within a body.
 pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Most of a refused body that is read and dropped, so that its sender sees the refusal and not a broken connection.
+pub const MAX_DISCARD_BYTES: u64 = 32 << 20;
+/// Longest time for that.
+pub const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most connections at once; further ones are closed at once.
 pub const MAX_CONNECTIONS: usize = 4096;
 /// Events that wait for one socket; one that falls further behind is closed.

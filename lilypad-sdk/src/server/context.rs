@@ -30,7 +30,7 @@ use crate::{
     types::{Address, B256, Timestamp},
 };
 
-/// Addresses remembered as signing whole requests; further ones may still use the constant headers.
+/// Addresses remembered as signing whole requests, since the start; further ones may still use the constant headers.
 const MAX_BOUND_SIGNERS: usize = 100_000;
 
 /// The server's state.
@@ -143,6 +143,11 @@ impl Cx {
             return Err(AuthError::LegacyRefused { address: signer });
         }
         Ok((Caller::legacy(signer), signer))
+    }
+
+    /// Whether the request carries a bound signature, be it good or bad.
+    pub(super) fn has_bound_header(&self) -> bool {
+        matches!(self.proof, Proof::Bound(_))
     }
 
     /// Who reads: proved wherever the solver's mode asks for proof, else nobody in particular.

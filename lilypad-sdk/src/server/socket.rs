@@ -44,7 +44,7 @@ pub(super) async fn open(cx: Cx, upgrade: Result<WebSocketUpgrade, WebSocketUpgr
 
 /// Who may open the socket, and what it sees (design.md §11, ruling 11). A signed socket's `ID` is its signer.
 fn view(cx: &Cx, query: &SocketQuery) -> Result<View, AuthError> {
-    let signed = cx.body_hash().is_some() || cx.header(USER_HEADER).is_some();
+    let signed = cx.has_bound_header() || cx.header(USER_HEADER).is_some();
     match cx.app.auth {
         AuthMode::Bound => {}
         AuthMode::Both if !signed => return Ok(View::WithoutInputs),

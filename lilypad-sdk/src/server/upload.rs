@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use axum::body::{Body, HttpBody as _};
+use axum::body::{Body, BodyDataStream, HttpBody as _};
 use futures_util::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 use tokio::{
@@ -126,6 +126,20 @@ fn write_failed(error: io::Error) -> ApiError {
     ApiError::internal(format!("cannot write the upload: {error}"))
 }
 
+/// Reads the rest of a body that is refused, within limits, and drops it.
+pub(super) async fn discard(mut rest: BodyDataStream) {
+    let reading = async {
+        let mut bytes = 0;
+        while let Some(Ok(chunk)) = rest.next().await {
+            bytes += chunk.len() as u64;
+            if bytes > config::MAX_DISCARD_BYTES {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(config::DISCARD_TIMEOUT, reading).await;
+}
+
 /// Receives a body of at most `limit` bytes into a temporary file beside `target`. The file goes away when the body ends
 /// early, pauses too long, is too large, or has another SHA-256 than `hash`.
 pub(super) async fn receive(
@@ -136,6 +150,7 @@ pub(super) async fn receive(
     sync: bool,
 ) -> ApiResult<TempUpload> {
     if body.size_hint().lower() > limit {
+        discard(body.into_data_stream()).await;
         return Err(ApiError::TooLarge { limit });
     }
     let mut spool = Spool::create(target).await?;
@@ -146,6 +161,8 @@ pub(super) async fn receive(
         let Some(chunk) = next.map_err(|_| Refusal::BadBody)? else { break };
         let chunk = chunk.map_err(|_| Refusal::BadBody)?;
         if spool.upload.bytes + chunk.len() as u64 > limit {
+            drop(spool);
+            discard(stream).await;
             return Err(ApiError::TooLarge { limit });
         }
         sha.update(&chunk);

@@ -1,6 +1,6 @@
 //! Archives up and down, streamed between socket and disk.
 
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 
 use axum::{
     body::{Body, Bytes},
@@ -27,16 +27,27 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// Takes the provider's result archive. Shape: the raw tar as body; whatever name the client gives it is ignored.
 pub(in crate::server) async fn upload(cx: Cx, Path(id): Path<String>, body: Body) -> ApiResult<Response> {
     let id = DealId::from_wire(id);
-    // The existing solver answers 500 with the signature's text here.
-    let unsigned = |error: AuthError| if cx.is_bound_only() { error.into() } else { ApiError::internal(error) };
-    let (deal, signer) = signed(&cx, id.clone(), true, unsigned).await?;
-    checks::check_deal_provider(&deal, signer)?;
-    let target = cx.app.backend.begin_upload(id.clone()).await?;
+    let target = match admit(&cx, &id).await {
+        Ok(target) => target,
+        Err(error) => {
+            upload::discard(body.into_data_stream()).await;
+            return Err(error);
+        }
+    };
     let config = &cx.app.config;
     let archive = upload::receive(body, &target, config.max_result_bytes, cx.body_hash(), config.sync_uploads).await?;
     archive.persist(&target).map_err(|e| ApiError::internal(format!("cannot keep the archive: {e}")))?;
     cx.app.backend.finish_upload(id.clone()).await?;
     Ok(answer::ok(&JobResult { data_id: DataId::from_wire(id.to_string()), ..JobResult::default() }))
+}
+
+/// Whether the caller may upload the deal's result, and where to.
+async fn admit(cx: &Cx, id: &DealId) -> ApiResult<PathBuf> {
+    // The existing solver answers 500 with the signature's text here.
+    let unsigned = |error: AuthError| if cx.is_bound_only() { error.into() } else { ApiError::internal(error) };
+    let (deal, signer) = signed(cx, id.clone(), true, unsigned).await?;
+    checks::check_deal_provider(&deal, signer)?;
+    cx.app.backend.begin_upload(id.clone()).await
 }
 
 /// Sends the result archive to the creator, or to the drawn mediator or the solver, for whom nothing is recorded.

@@ -19,7 +19,7 @@ use futures_util::StreamExt as _;
 use super::{
     answer, config,
     context::{self, App, Cx},
-    socket,
+    socket, upload,
 };
 use crate::{
     api::{ApiError, ApiResult, Refusal, routes},
@@ -81,6 +81,7 @@ pub(super) async fn read(body: Body, limit: u64) -> ApiResult<Bytes> {
             Some(Err(_)) => return Err(Refusal::BadBody.into()),
             Some(Ok(chunk)) => {
                 if bytes.len() as u64 + chunk.len() as u64 > limit {
+                    upload::discard(stream).await;
                     return Err(ApiError::TooLarge { limit });
                 }
                 bytes.extend_from_slice(&chunk);

@@ -90,14 +90,24 @@ pub(in crate::server) async fn post_job_offer_with_files(cx: Cx, request: Reques
 }
 
 async fn offer_with_files(cx: &Cx, request: Request) -> ApiResult<Response> {
-    cx.app.backend.check_capacity().await?;
-    let (caller, signer) = cx.signer()?;
+    let (caller, signer) = match admit(cx).await {
+        Ok(admitted) => admitted,
+        Err(error) => {
+            upload::discard(request.into_body().into_data_stream()).await;
+            return Err(error);
+        }
+    };
     let (offer, inputs) = read_form(cx, request).await?;
     let offer = offer.ok_or(Refusal::FormWithoutOffer)?;
     let offer: JobOffer = from_json(&offer).map_err(|_| Refusal::FormWithBadOffer)?;
     check(cx, &offer, signer)?;
     let inputs = inputs.ok_or(Refusal::FormWithoutInputs)?;
     store(cx, caller, offer, inputs).await
+}
+
+async fn admit(cx: &Cx) -> ApiResult<(Caller, Address)> {
+    cx.app.backend.check_capacity().await?;
+    Ok(cx.signer()?)
 }
 
 async fn store(cx: &Cx, caller: Caller, offer: JobOffer, inputs: TempUpload) -> ApiResult<Response> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lilypad_sdk::{
     api::{ApiError, AuthMode, DealQuery, JobOfferQuery, Refusal, RequestDomain, ResourceOfferQuery, SocketRole},
     client::{ClientError, EventStream, HttpAuth, HttpOptions, HttpSolver, StreamItem},
-    server::ServerHandle,
+    server::{ServerConfig, ServerHandle},
     types::{
         Address, DealState, EventType, JobCreatorTransactions, JobResult, ResourceProviderTransactions, SolverEvent,
     },
@@ -181,4 +181,24 @@ async fn many_clients_at_once() {
     let posted: Result<Vec<()>, _> = futures_util::future::join_all(posts).await.into_iter().collect();
     posted.unwrap();
     assert_eq!(fake.state().job_offers.len(), 50);
+}
+
+#[tokio::test]
+async fn a_large_body_that_is_refused_gets_its_refusal() {
+    let fake = Fake::new(AuthMode::Bound);
+    let mut config = ServerConfig::default();
+    (config.max_result_bytes, config.max_inputs_bytes) = (1000, 1000);
+    let server = fake.server_with(config).spawn().await.unwrap();
+    let id = fake.with_deal();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(8 << 20).unwrap();
+    let provider = connect(&server, AuthMode::Bound, provider()).await;
+    let error = provider.upload_result(&id, file.path()).await.unwrap_err();
+    assert_eq!(error.refusal(), Some(&ApiError::TooLarge { limit: 1000 }), "{error}");
+    let creator = connect(&server, AuthMode::Bound, creator()).await;
+    let error = creator.post_job_offer_with_files(&job("b"), file.path()).await.unwrap_err();
+    assert!(error.is_refused_with(Refusal::BadForm), "{error}");
+    let stranger = connect(&server, AuthMode::Bound, stranger()).await;
+    let error = stranger.upload_result(&id, file.path()).await.unwrap_err();
+    assert!(error.is_refused_with(Refusal::DealNotFound), "{error}");
 }

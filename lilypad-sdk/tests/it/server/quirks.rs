@@ -136,3 +136,15 @@ async fn an_answer_that_is_no_record_is_said_to_be_none() {
     let error = connect(addr).await.post_job_offer(&job("a")).await.unwrap_err();
     assert!(matches!(error, ClientError::Malformed { .. }) && !error.is_retryable(), "{error}");
 }
+
+#[tokio::test]
+async fn a_redirection_to_another_host_is_not_followed() {
+    let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let location = format!("http://localhost:{}/api/v1/deals", other.local_addr().unwrap().port());
+    let answer = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nConnection: close\r\n\r\n");
+    let (addr, _) = scripted(&[&answer]).await;
+    let error = connect(addr).await.deals(&DealQuery::default()).await.unwrap_err();
+    assert!(matches!(&error, ClientError::Refused { error, .. } if error.status() == 302), "{error}");
+    let visited = tokio::time::timeout(Duration::from_millis(50), other.accept()).await;
+    assert!(visited.is_err(), "the constant headers went to another host");
+}

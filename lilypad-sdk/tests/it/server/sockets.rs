@@ -94,6 +94,8 @@ async fn unsigned_sockets_of_both_see_no_inputs() {
     let other = target("JobCreator", &stranger());
     let refused = open(server.addr(), &other, &headers).await.unwrap_err();
     assert_eq!(refused, (401, "invalid signature\n".to_owned()), "a signed socket's ID is its signer");
+    let bad = [(BOUND_HEADER, "bad".to_owned())];
+    assert_eq!(open(server.addr(), &path, &bad).await.unwrap_err().0, 401, "a bad signature is not no signature");
     fake.emit(job_event("a"));
     assert!(next_text(&mut known).await.contains("moo"));
     let event: SolverEvent = from_json(next_text(&mut unsigned).await.as_bytes()).unwrap();
