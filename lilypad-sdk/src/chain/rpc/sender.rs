@@ -150,9 +150,7 @@ impl Sender {
             match broadcast(endpoints, &tx).await? {
                 Broadcast::Taken | Broadcast::FeeTooLow => {}
                 Broadcast::NonceLost => {
-                    if receipt(endpoints, contracts, tx.hash).await?.is_none()
-                        && self.mined_nonce(endpoints).await? > tx.nonce
-                    {
+                    if !is_known(endpoints, tx.hash).await? && self.mined_nonce(endpoints).await? > tx.nonce {
                         return Err(ChainError::Displaced { hash: tx.hash, nonce: tx.nonce });
                     }
                 }
@@ -198,8 +196,7 @@ impl Sender {
             Broadcast::NonceLost => {
                 *newest = None;
                 // After a fail-over the first endpoint may have taken it: then the nonce is lost to itself.
-                let known: Option<Value> = endpoints.request("eth_getTransactionByHash", json!([signed.hash])).await?;
-                Ok(known.map(|_| signed))
+                Ok(is_known(endpoints, signed.hash).await?.then_some(signed))
             }
             Broadcast::FeeTooLow => {
                 self.forget_fees();
@@ -313,14 +310,16 @@ impl Sender {
             if now >= repeat_at || now >= bump_at {
                 if self.mined_nonce(endpoints).await? > newest.nonce {
                     // Mined a moment ago, or displaced by somebody else's.
+                    let mut known = false;
                     for tx in &sent {
-                        if let Some(receipt) = receipt(endpoints, contracts, tx.hash).await? {
-                            return self.judge(endpoints, call, receipt, &sent).await;
-                        }
+                        known |= is_known(endpoints, tx.hash).await?;
                     }
-                    return Err(ChainError::Displaced { hash: newest.hash, nonce: newest.nonce });
+                    if !known {
+                        return Err(ChainError::Displaced { hash: newest.hash, nonce: newest.nonce });
+                    }
+                    bump_at = now + self.bump_after;
                 }
-                if now >= bump_at {
+                if Instant::now() >= bump_at {
                     sent.extend(self.bump(endpoints, call, &newest, options).await?);
                     bump_at = now + self.bump_after;
                 } else {
@@ -410,6 +409,22 @@ impl Sender {
             _ => error,
         }
     }
+}
+
+/// Whether a node has the transaction, in a block or waiting.
+///
+/// Before one is given up as displaced it is looked for several times: behind one address there can be nodes that have
+/// not seen yet what another has, and signing anew too early would pay twice.
+async fn is_known(endpoints: &Endpoints, hash: B256) -> Result<bool, ChainError> {
+    let pauses: &[u64] = if endpoints.is_quick() { &[0, 5, 20] } else { &[0, 1000, 2000, 4000] };
+    for pause in pauses {
+        sleep(Duration::from_millis(*pause)).await;
+        let known: Option<Value> = endpoints.request("eth_getTransactionByHash", json!([hash])).await?;
+        if known.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A few wei that make the hashes of equal calls differ. Signatures are deterministic, so two holders of one key that
