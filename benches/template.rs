@@ -16,7 +16,7 @@ const MODULE: &str = r#"{
       "Docker": {
         "Entrypoint": ["/app/run", {{ if .Prompt }}{{ .Prompt }}{{ else }}"a frog on a lily pad"{{ end }}],
         "EnvironmentVariables": [
-          {{ if .Steps }}{{ subst "STEPS=%s" .Steps }}{{ else }}"STEPS=20"{{ end }},
+          {{ if .Steps }}"{{ subst "STEPS=%s" .Steps }}"{{ else }}"STEPS=20"{{ end }},
           {{ range $name, $value := . }}{{ printf "%q" $name }},{{ end }}
           "OFFLINE=1"
         ],
