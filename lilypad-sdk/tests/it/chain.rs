@@ -126,7 +126,7 @@ async fn embedded_chain_over_http_pushes_blocks() {
     for after in 0..100 {
         let (head, ()) = tokio::join!(client.wait_for_block(after, Duration::from_secs(5)), async {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            chain.handle_rpc(json!({"jsonrpc": "2.0", "id": 1, "method": "evm_mine", "params": []}));
+            drop(chain.handle_rpc(json!({"jsonrpc": "2.0", "id": 1, "method": "evm_mine", "params": []})));
         });
         assert_eq!(head.unwrap().number, after + 1);
     }
