@@ -26,6 +26,14 @@ pub mod client;
 #[cfg(feature = "server")]
 pub mod server;
 
+#[cfg(feature = "client")]
+mod error;
+#[cfg(feature = "client")]
+pub use self::{
+    client::{Interrupted, Job, JobBuilder, JobOutput, Lilypad, Stage},
+    error::{Error, ErrorKind},
+};
+
 #[cfg(feature = "node")]
 pub mod node;
 

@@ -158,6 +158,12 @@ impl ChainError {
         matches!(self, Self::Unreachable { .. } | Self::NotMined { .. } | Self::Displaced { .. } | Self::Lock { .. })
     }
 
+    /// Whether the account lacks ether or tokens.
+    #[must_use]
+    pub const fn is_lack_of_funds(&self) -> bool {
+        matches!(self, Self::InsufficientFunds { .. } | Self::InsufficientTokens { .. })
+    }
+
     /// Whether the person must change something: funds, key, addresses, configuration.
     #[must_use]
     pub const fn is_caller_fault(&self) -> bool {

@@ -6,17 +6,39 @@
 //! HttpSolver::events ──► socket ──► EventStream: Event … Reconnected … (gaps: poll after each Reconnected)
 //! ```
 //!
+//! [`Lilypad`] is the front: a connection, and jobs on it.
+//!
+//! ```text
+//! Lilypad::job ─submit─► module resolved, rendered ─► funds checked ─► offer posted
+//!    socket, chain ─► driver ─► Creator machine ─► agree, fetch, download, accept ─► JobOutput + receipt
+//! ```
+//!
 //! Invariants: constant headers go only to a solver that was pinned as legacy; a known refusal is never repeated; an
 //! answer is bounded before it is read; a downloaded file has its name only when it is complete. Events between two
-//! connections are lost, and the stream says so. Nothing is stored here.
+//! connections are lost, and the stream says so. A job is in
+//! its journal before its offer is sent, and each payment before it is made; after a crash [`Lilypad::attach`] goes on.
+
+pub(crate) mod driver;
+pub(crate) mod job;
 
 mod error;
 mod http;
+mod input_folder;
+mod lilypad;
+mod output;
+mod paths;
+mod settlement;
 mod transfer;
 mod ws;
 
+#[cfg(feature = "devnet")]
+pub(crate) use self::paths::private_dir;
 pub use self::{
     error::ClientError,
     http::{HttpAuth, HttpOptions, HttpSolver},
+    lilypad::{ConnectConfig, Interrupted, Job, JobBuilder, Lilypad, Stage},
+    output::JobOutput,
+    paths::Paths,
+    settlement::{PaymentRecord, Receipt, SettlementRecord},
     ws::{EventStream, StreamItem},
 };

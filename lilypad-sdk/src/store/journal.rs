@@ -174,6 +174,16 @@ impl<M: Machine + Clone> Journaled<M> {
         Ok(effects)
     }
 
+    /// Lets `write` go out with the next commit, in the same transaction.
+    pub fn enqueue(&mut self, write: Write) {
+        self.held.push(write);
+    }
+
+    /// The machine, when nothing more is to be applied.
+    pub fn into_machine(self) -> M {
+        self.machine
+    }
+
     /// Notes that the effect `key` was performed. The store learns of it with the next commit.
     pub fn complete(&mut self, key: &str) {
         if self.pending.remove(key) {

@@ -4,6 +4,8 @@
 mod api;
 #[cfg(feature = "devnet")]
 mod chain;
+#[cfg(feature = "devnet")]
+mod devnet;
 #[cfg(all(feature = "docker", feature = "wasm", feature = "client"))]
 mod executor;
 mod matching;

@@ -178,7 +178,7 @@ pub struct Creator {
     result: Option<JobResult>,
     data_id: Option<DataId>,
     asked: Asked,
-    finished: bool,
+    outcome: Option<CreatorOutcome>,
 }
 
 /// Effects that were emitted already, so that no second event emits them again.
@@ -202,7 +202,7 @@ impl Creator {
             result: None,
             data_id: None,
             asked: Asked::default(),
-            finished: false,
+            outcome: None,
         }
     }
 
@@ -233,11 +233,16 @@ impl Creator {
 
     /// Whether the job has ended.
     pub fn is_finished(&self) -> bool {
-        self.finished
+        self.outcome.is_some()
+    }
+
+    /// How the job ended, once it has.
+    pub fn outcome(&self) -> Option<&CreatorOutcome> {
+        self.outcome.as_ref()
     }
 
     fn finish(&mut self, outcome: CreatorOutcome) -> Vec<CreatorEffect> {
-        self.finished = true;
+        self.outcome = Some(outcome.clone());
         vec![CreatorEffect::Finish(outcome)]
     }
 
@@ -396,7 +401,7 @@ impl Machine for Creator {
     type Effect = CreatorEffect;
 
     fn handle(&mut self, event: &CreatorEvent, _now: Timestamp) -> Vec<CreatorEffect> {
-        if self.finished {
+        if self.outcome.is_some() {
             return Vec::new();
         }
         match event {

@@ -17,6 +17,8 @@
 mod creator;
 mod mediator;
 mod provider;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     creator::{Creator, CreatorEffect, CreatorEvent, CreatorLimits, CreatorOutcome},

@@ -1,0 +1,433 @@
+//! A job of ours: offered, agreed, fetched, judged.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    HttpSolver,
+    driver::{Role, Signal},
+};
+use crate::{
+    api::archive::{self, ArchiveLimits},
+    chain::DynChain,
+    deal::{
+        AgreementState, DealState, DealTerms,
+        roles::{Creator, CreatorEffect, CreatorEvent, CreatorOutcome},
+    },
+    types::{DataId, DealId, EventType, JobCreatorTransactions, JobOffer, JobOfferId, JobResult, SolverEvent},
+};
+
+/// How long a creator keeps trying to reach the solver or the chain for one step before it says so.
+const STEP_PATIENCE: Duration = Duration::from_secs(120);
+/// First pause between two tries.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// What stands for a transaction off chain (network.md §0).
+const OFF_CHAIN_TX: &str = "0x";
+
+/// What a watcher of a job is told.
+#[derive(Clone, Debug)]
+pub(crate) enum Progress {
+    /// The job entered a state.
+    State(DealState),
+    /// The job was matched.
+    Matched(Box<DealTerms>),
+    /// It has ended.
+    Ended(CreatorOutcome),
+}
+
+/// What the job's receipt needs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Record {
+    pub(crate) result: Option<JobResult>,
+    pub(crate) result_dir: Option<PathBuf>,
+    shown: Option<DealState>,
+}
+
+/// Carries out the effects of one [`Creator`].
+pub(crate) struct CreatorRole {
+    pub(crate) chain: Option<Arc<dyn DynChain>>,
+    pub(crate) solver: Arc<HttpSolver>,
+    pub(crate) offer: JobOffer,
+    pub(crate) inputs: Option<PathBuf>,
+    pub(crate) downloads: PathBuf,
+    pub(crate) progress: mpsc::UnboundedSender<Progress>,
+    pub(crate) record: Mutex<Record>,
+}
+
+impl CreatorRole {
+    fn record(&self) -> std::sync::MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn snapshot(&self) -> Record {
+        self.record().clone()
+    }
+
+    async fn post_offer(&self) -> Vec<CreatorEvent> {
+        let archive = match self.pack_inputs().await {
+            Ok(archive) => archive,
+            Err(error) => {
+                return vec![CreatorEvent::OfferRefused {
+                    reason: format!("the input files can't be packed: {error}"),
+                }];
+            }
+        };
+        let posted = retry(
+            STEP_PATIENCE,
+            |e: &super::ClientError| e.is_retryable(),
+            || async {
+                match &archive {
+                    Some(archive) => self.solver.post_job_offer_with_files(&self.offer, archive).await,
+                    None => self.solver.post_job_offer(&self.offer).await,
+                }
+            },
+        )
+        .await;
+        match posted {
+            Ok(container) => {
+                let mut events = vec![CreatorEvent::OfferPosted { id: container.id.clone() }];
+                if !container.deal_id.is_empty() {
+                    events.extend(self.deal(&container.deal_id).await);
+                }
+                events
+            }
+            Err(error) => vec![CreatorEvent::OfferRefused { reason: error.to_string() }],
+        }
+    }
+
+    /// The input files as an archive; `None` for a job without any.
+    async fn pack_inputs(&self) -> std::io::Result<Option<PathBuf>> {
+        let Some(folder) = self.inputs.clone() else { return Ok(None) };
+        let target = self.downloads.join(format!(".{}.inputs.tar", self.offer.compute_id()));
+        let packed = tokio::task::spawn_blocking(move || {
+            if let Some(parent) = target.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            let out = std::fs::File::create(&target)?;
+            archive::pack(&folder, out).map_err(std::io::Error::other)?;
+            Ok(Some(target))
+        });
+        packed.await.map_err(std::io::Error::other)?
+    }
+
+    async fn deal(&self, id: &DealId) -> Option<CreatorEvent> {
+        let deal = self.solver.deal(id).await.ok()?;
+        Some(CreatorEvent::DealFound { deal: Box::new(deal) })
+    }
+
+    async fn agree(&self, terms: &DealTerms) -> Vec<CreatorEvent> {
+        let Some(chain) = &self.chain else { return vec![CreatorEvent::Agreed { tx: OFF_CHAIN_TX.to_owned() }] };
+        // After a crash the agreement may be on chain already: then nothing is sent.
+        if let Ok(agreement) = chain.agreement(&terms.deal_id, 0).await
+            && agreement.job_creator_agreed_at.is_some()
+        {
+            return vec![CreatorEvent::ChainState { state: agreement.state }];
+        }
+        match retry(STEP_PATIENCE, |e: &crate::chain::ChainError| e.is_retryable(), || chain.agree(terms)).await {
+            Ok(receipt) => {
+                let tx = receipt.hash.to_string();
+                let txs = JobCreatorTransactions { agree: tx.clone(), ..Default::default() };
+                let (posted, agreement) = tokio::join!(
+                    self.solver.post_creator_transactions(&terms.deal_id, &txs),
+                    chain.agreement(&terms.deal_id, 0)
+                );
+                if let Err(error) = posted {
+                    tracing::debug!(target: "lilypad::client", deal = %terms.deal_id, %error, "the solver did not take our transaction");
+                }
+                let mut events = vec![CreatorEvent::Agreed { tx }];
+                events.extend(agreement.ok().map(|a| CreatorEvent::ChainState { state: a.state }));
+                events
+            }
+            // An agreement that went through in spite of the error is one: only the chain knows.
+            Err(error) => match chain.agreement(&terms.deal_id, 0).await {
+                Ok(found) if found.job_creator_agreed_at.is_some() => {
+                    vec![CreatorEvent::ChainState { state: found.state }]
+                }
+                _ => vec![CreatorEvent::AgreeFailed { reason: error.to_string(), funds: error.is_lack_of_funds() }],
+            },
+        }
+    }
+
+    async fn fetch_result(&self, deal_id: &DealId) -> Vec<CreatorEvent> {
+        let fetched =
+            retry(Duration::from_secs(10), |_: &super::ClientError| true, || self.solver.result(deal_id)).await;
+        let mut result = match fetched {
+            Ok(result) => result,
+            Err(error) => {
+                tracing::debug!(target: "lilypad::client", deal = %deal_id, %error, "no result record at the solver");
+                JobResult { deal_id: deal_id.clone(), ..JobResult::default() }
+            }
+        };
+        // What the provider put on chain is what it is held to, whatever the solver serves.
+        if let Some(chain) = &self.chain
+            && let Ok(Some(claimed)) = chain.result(deal_id).await
+        {
+            result.data_id = claimed.data_id;
+            result.instruction_count = claimed.instruction_count;
+        }
+        self.record().result = Some(result.clone());
+        vec![CreatorEvent::ResultFetched { result }]
+    }
+
+    async fn download(&self, deal_id: &DealId) -> Vec<CreatorEvent> {
+        let fetched = retry(STEP_PATIENCE, DownloadError::is_retryable, || self.download_once(deal_id)).await;
+        match fetched {
+            Ok((folder, data_id)) => {
+                self.record().result_dir = Some(folder);
+                vec![CreatorEvent::Downloaded { data_id }]
+            }
+            Err(error) => vec![CreatorEvent::DownloadFailed { reason: error.to_string() }],
+        }
+    }
+
+    async fn download_once(&self, deal_id: &DealId) -> Result<(PathBuf, DataId), DownloadError> {
+        let target = self.downloads.join(deal_id.as_str());
+        let fresh = self.downloads.join(format!(".{deal_id}.{}", std::process::id()));
+        let tar = self.downloads.join(format!(".{deal_id}.{}.tar", std::process::id()));
+        tokio::fs::create_dir_all(&self.downloads).await?;
+        self.solver.download_result(deal_id, &tar).await?;
+        let unpacked = tokio::task::spawn_blocking(move || unpack_fresh(&tar, &fresh, &target)).await;
+        unpacked.map_err(|e| DownloadError::Io(std::io::Error::other(e)))?
+    }
+
+    async fn judge(&self, deal_id: &DealId, check: bool) -> Vec<CreatorEvent> {
+        let Some(chain) = &self.chain else {
+            let txs = JobCreatorTransactions { accept_result: OFF_CHAIN_TX.to_owned(), ..Default::default() };
+            let posted = retry(
+                STEP_PATIENCE,
+                |e: &super::ClientError| e.is_retryable(),
+                || self.solver.post_creator_transactions(deal_id, &txs),
+            )
+            .await;
+            if let Err(error) = posted {
+                tracing::warn!(target: "lilypad::client", deal = %deal_id, %error, "the solver did not take the acceptance");
+            }
+            return vec![CreatorEvent::Judged { tx: OFF_CHAIN_TX.to_owned() }];
+        };
+        let sent = retry(
+            STEP_PATIENCE,
+            |e: &crate::chain::ChainError| e.is_retryable(),
+            || async { if check { chain.check_result(deal_id).await } else { chain.accept_result(deal_id).await } },
+        )
+        .await;
+        let mut events = Vec::new();
+        match sent {
+            Ok(receipt) => {
+                let tx = receipt.hash.to_string();
+                let mut txs = JobCreatorTransactions::default();
+                let slot = if check { &mut txs.check_result } else { &mut txs.accept_result };
+                slot.clone_from(&tx);
+                if let Err(error) = self.solver.post_creator_transactions(deal_id, &txs).await {
+                    tracing::debug!(target: "lilypad::client", deal = %deal_id, %error, "the solver did not take our transaction");
+                }
+                events.push(CreatorEvent::Judged { tx });
+                // With several mediators a later block decides who is drawn; anyone may send the draw.
+                if check && let Err(error) = chain.draw_mediator(deal_id).await {
+                    tracing::debug!(target: "lilypad::client", deal = %deal_id, %error, "the mediator was not drawn");
+                }
+            }
+            // Judged before a crash, or timed out meanwhile: the chain says which.
+            Err(error) => {
+                tracing::debug!(target: "lilypad::client", deal = %deal_id, %error, "the judgement was not taken")
+            }
+        }
+        if let Ok(agreement) = chain.agreement(deal_id, 0).await {
+            events.push(CreatorEvent::ChainState { state: agreement.state });
+        }
+        events
+    }
+
+    async fn cancel(&self) {
+        let id = self.offer.compute_id();
+        if let Err(error) = self.solver.cancel_job_offer(&id).await {
+            tracing::debug!(target: "lilypad::client", job_offer = %id, %error, "the solver did not cancel the offer");
+        }
+    }
+
+    async fn observe_deal(&self, machine: &Creator, terms: &DealTerms) -> Vec<CreatorEvent> {
+        let state = match &self.chain {
+            Some(chain) => chain.agreement(&terms.deal_id, 0).await.ok().map(|a| a.state),
+            None => self.solver.deal(&terms.deal_id).await.ok().map(|d| off_chain_state(d.state)),
+        };
+        state
+            .filter(|s| *s != machine.agreement())
+            .map(|state| CreatorEvent::ChainState { state })
+            .into_iter()
+            .collect()
+    }
+}
+
+/// What a solver without a chain means, in the words of the contract.
+pub(crate) fn off_chain_state(state: DealState) -> AgreementState {
+    match state {
+        DealState::DealNegotiating => AgreementState::DealNegotiating,
+        DealState::DealAgreed | DealState::Uploading => AgreementState::DealAgreed,
+        DealState::ResultsSubmitted | DealState::Downloading => AgreementState::ResultsSubmitted,
+        DealState::ResultsAccepted => AgreementState::ResultsAccepted,
+        DealState::ResultsChecked => AgreementState::ResultsChecked,
+        DealState::MediationAccepted => AgreementState::MediationAccepted,
+        DealState::MediationRejected => AgreementState::MediationRejected,
+        DealState::JobOfferCancelled | DealState::TimeoutMatch => AgreementState::TimeoutAgree,
+        DealState::TimeoutSubmitResults | DealState::TimeoutExecution | DealState::JobTimedOut => {
+            AgreementState::TimeoutSubmitResults
+        }
+        DealState::TimeoutJudgeResults | DealState::TimeoutDownload => AgreementState::TimeoutJudgeResults,
+        DealState::TimeoutMediateResults => AgreementState::TimeoutMediateResults,
+    }
+}
+
+impl Role for CreatorRole {
+    type Machine = Creator;
+
+    async fn perform(&self, effect: CreatorEffect) -> Vec<CreatorEvent> {
+        match effect {
+            CreatorEffect::PostOffer => self.post_offer().await,
+            CreatorEffect::Agree { terms } => self.agree(&terms).await,
+            CreatorEffect::FetchResult { deal_id } => self.fetch_result(&deal_id).await,
+            CreatorEffect::Download { deal_id } => self.download(&deal_id).await,
+            CreatorEffect::Accept { deal_id } => self.judge(&deal_id, false).await,
+            CreatorEffect::Check { deal_id } => self.judge(&deal_id, true).await,
+            CreatorEffect::CancelOffer => {
+                self.cancel().await;
+                Vec::new()
+            }
+            CreatorEffect::Finish(outcome) => {
+                // The watcher may have gone; the journal has the outcome.
+                self.progress.send(Progress::Ended(outcome)).ok();
+                Vec::new()
+            }
+        }
+    }
+
+    async fn observe(&self, machine: Creator) -> Vec<CreatorEvent> {
+        if let Some(terms) = machine.terms() {
+            return self.observe_deal(&machine, terms).await;
+        }
+        let Some(id) = machine.offer_id() else { return Vec::new() };
+        let Ok(container) = self.solver.job_offer(id).await else { return Vec::new() };
+        if container.deal_id.is_empty() {
+            return vec![CreatorEvent::OfferState { state: container.state }];
+        }
+        self.deal(&container.deal_id).await.into_iter().collect()
+    }
+
+    fn applied(&self, event: &CreatorEvent, machine: &Creator) {
+        let state = match event {
+            // The match may be told before the offer's post is answered: either shows that the job is there.
+            CreatorEvent::OfferPosted { .. } | CreatorEvent::DealFound { .. } => DealState::DealNegotiating,
+            CreatorEvent::ChainState { state } => state.to_deal_state(),
+            CreatorEvent::OfferState { state } => *state,
+            _ => return,
+        };
+        if let (CreatorEvent::DealFound { .. }, Some(terms)) = (event, machine.terms()) {
+            self.progress.send(Progress::Matched(Box::new(terms.clone()))).ok();
+        }
+        // Hints repeat and overtake each other; a job only goes on.
+        let mut record = self.record();
+        if record.shown.is_none_or(|shown| shown.code() < state.code()) {
+            record.shown = Some(state);
+            self.progress.send(Progress::State(state)).ok();
+        }
+    }
+
+    fn is_finished(machine: &Creator) -> bool {
+        machine.is_finished()
+    }
+}
+
+/// What an event of the solver's socket means to the creator of `offer`.
+pub(crate) fn signal_of(event: &SolverEvent, offer: &JobOfferId) -> Option<Signal<CreatorEvent>> {
+    match event.kind()? {
+        EventType::DealAdded => {
+            let deal = event.deal.as_ref().filter(|d| d.job_offer == *offer)?;
+            Some(Signal::Event(CreatorEvent::DealFound { deal: deal.clone() }))
+        }
+        EventType::JobOfferStateUpdated => {
+            let container = event.job_offer.as_ref().filter(|o| o.id == *offer)?;
+            if container.deal_id.is_empty() {
+                return Some(Signal::Event(CreatorEvent::OfferState { state: container.state }));
+            }
+            Some(Signal::Look)
+        }
+        EventType::DealStateUpdated | EventType::DealMediatorUpdated => {
+            event.deal.as_ref().filter(|d| d.job_offer == *offer).map(|_| Signal::Look)
+        }
+        _ => None,
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum DownloadError {
+    #[error(transparent)]
+    Solver(#[from] super::ClientError),
+    #[error("the result's archive can't be unpacked: {0}")]
+    Archive(#[from] archive::ArchiveError),
+    #[error("the result can't be written: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl DownloadError {
+    fn is_retryable(&self) -> bool {
+        match self {
+            Self::Solver(error) => error.is_retryable(),
+            Self::Archive(_) => true,
+            Self::Io(_) => false,
+        }
+    }
+}
+
+/// Unpacks into a fresh folder and puts it in place at once, so that a half-written result is never seen.
+fn unpack_fresh(tar: &Path, fresh: &Path, target: &Path) -> Result<(PathBuf, DataId), DownloadError> {
+    if fresh.exists() {
+        std::fs::remove_dir_all(fresh)?;
+    }
+    std::fs::create_dir_all(fresh)?;
+    let file = std::io::BufReader::new(std::fs::File::open(tar)?);
+    archive::unpack(file, fresh, &ArchiveLimits::default())?;
+    let data_id = archive::data_id_of_folder(fresh)?;
+    if target.exists() {
+        std::fs::remove_dir_all(target)?;
+    }
+    std::fs::rename(fresh, target)?;
+    std::fs::remove_file(tar)?;
+    Ok((target.to_owned(), data_id))
+}
+
+/// Repeats `step` with growing, jittered pauses while its error says so, for at most `patience`.
+pub(crate) async fn retry<T, E, F, Fut>(
+    patience: Duration,
+    is_retryable: impl Fn(&E) -> bool,
+    mut step: F,
+) -> Result<T, E>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    let end = tokio::time::Instant::now() + patience;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match step().await {
+            Err(error) if is_retryable(&error) && tokio::time::Instant::now() + pause < end => {
+                tokio::time::sleep(jittered(pause)).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            done => return done,
+        }
+    }
+}
+
+/// `pause`, up to a quarter longer or shorter.
+fn jittered(pause: Duration) -> Duration {
+    let mut byte = [0_u8; 1];
+    if getrandom::fill(&mut byte).is_err() {
+        return pause;
+    }
+    pause.mul_f32(0.75 + f32::from(byte[0]) / 512.0)
+}

@@ -1,0 +1,437 @@
+//! The resource provider as a service: lists its machine, runs the jobs of its deals, gets paid.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::{Service, Workshop};
+use crate::{
+    api::{ResourceOfferQuery, SocketRole},
+    chain::{ChainError, DynChain},
+    client::{
+        ClientError, HttpSolver, StreamItem,
+        driver::{Role, Signal, drive, now},
+        job::{off_chain_state, retry},
+    },
+    deal::{
+        AgreementState, DealTerms,
+        roles::{Provider, ProviderEffect, ProviderEvent},
+    },
+    store::{DynStore, Journaled, Store as _},
+    types::{
+        Address, DealContainer, DealId, DealPricing, EventType, JobResult, MachineSpec, ResourceOffer,
+        ResourceProviderTransactions, Settlement, TrustedParties,
+    },
+};
+
+/// What a provider is told at its start.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ProviderConfig {
+    /// The address it signs with.
+    pub address: Address,
+    /// How many jobs run at once: as many offers are listed.
+    pub slots: u32,
+    /// What each offer has.
+    pub spec: MachineSpec,
+    /// What each job costs.
+    pub pricing: DealPricing,
+    /// Whom it trusts.
+    pub trusted_parties: TrustedParties,
+    /// Where deals settle.
+    pub settlement: Settlement,
+    /// Blocks that must lie on top of both agreements before a run starts (design.md §11, ruling 1).
+    pub confirmations: u64,
+}
+
+impl ProviderConfig {
+    /// One slot of two cores, 2 GB and 10 GB, at the network's default price of 1 LP a job.
+    pub fn new(address: Address, trusted_parties: TrustedParties) -> Self {
+        Self {
+            address,
+            slots: 1,
+            spec: MachineSpec { cpu_milli: 2000, ram: 2_000_000_000, disk: 10_000_000_000, ..MachineSpec::default() },
+            pricing: DealPricing {
+                instruction_price: 1,
+                payment_collateral: 2,
+                results_collateral_multiple: 2,
+                mediation_fee: 1,
+            },
+            trusted_parties,
+            settlement: Settlement::OnChain,
+            confirmations: 1,
+        }
+    }
+}
+
+/// How long one step of a deal may take to get through.
+const STEP_PATIENCE: std::time::Duration = std::time::Duration::from_secs(240);
+/// How often the listed offers are compared with what should be listed.
+const CHECK_OFFERS: std::time::Duration = std::time::Duration::from_secs(15);
+/// Stream names of provider journals start so.
+const STREAMS: &str = "provider/";
+/// Namespace of the deals that provider journals belong to.
+const DEALS: &str = "provider-deal";
+/// What stands for a transaction off chain (network.md §0).
+const OFF_CHAIN_TX: &str = "0x";
+
+struct Shared {
+    config: ProviderConfig,
+    chain: Option<Arc<dyn DynChain>>,
+    solver: Arc<HttpSolver>,
+    store: Arc<dyn DynStore>,
+    workshop: Workshop,
+    /// Which deal holds which slot.
+    busy: Mutex<HashMap<i64, DealId>>,
+    freed: mpsc::UnboundedSender<()>,
+}
+
+/// Starts a provider. It lists its offers as soon as the solver answers.
+pub fn spawn_provider(
+    config: ProviderConfig,
+    chain: Option<Arc<dyn DynChain>>,
+    solver: Arc<HttpSolver>,
+    store: Arc<dyn DynStore>,
+    workshop: Workshop,
+) -> Service {
+    let (freed, freed_rx) = mpsc::unbounded_channel();
+    let shared = Arc::new(Shared { config, chain, solver, store, workshop, busy: Mutex::new(HashMap::new()), freed });
+    Service::spawn("resource provider", move |stop| run(shared, freed_rx, stop))
+}
+
+type Inbox = mpsc::Sender<Signal<ProviderEvent>>;
+
+async fn run(
+    shared: Arc<Shared>,
+    mut freed: mpsc::UnboundedReceiver<()>,
+    stop: CancellationToken,
+) -> Result<(), super::NodeError> {
+    let Some(mut events) = super::open_events(&shared.solver, SocketRole::ResourceProvider, &stop).await else {
+        return Ok(());
+    };
+    let mut inboxes: HashMap<DealId, Inbox> = HashMap::new();
+    let mut deals: JoinSet<DealId> = JoinSet::new();
+    for (key, value) in shared.store.values(DEALS).await? {
+        let Ok(container) = serde_json::from_str::<DealContainer>(&value) else {
+            tracing::error!(target: "lilypad::node", deal = %key, "a stored deal can't be read and is left alone");
+            continue;
+        };
+        start_deal(&shared, container, true, &mut inboxes, &mut deals);
+    }
+    find_deals(&shared, &mut inboxes, &mut deals).await;
+    let mut check = tokio::time::interval(CHECK_OFFERS);
+    check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            _ = check.tick() => list_offers(&shared).await,
+            Some(()) = freed.recv() => list_offers(&shared).await,
+            event = events.next() => match event {
+                Some(StreamItem::Reconnected) => {
+                    find_deals(&shared, &mut inboxes, &mut deals).await;
+                    for inbox in inboxes.values() {
+                        inbox.try_send(Signal::Look).ok();
+                    }
+                    list_offers(&shared).await;
+                }
+                Some(StreamItem::Event(event)) => {
+                    let Some(deal) = event.deal.as_deref() else { continue };
+                    if deal.resource_provider != shared.config.address.to_string() {
+                        continue;
+                    }
+                    if event.kind() == Some(EventType::DealAdded) {
+                        start_deal(&shared, deal.clone(), false, &mut inboxes, &mut deals);
+                    } else if let Some(inbox) = inboxes.get(&deal.id) {
+                        // A full inbox has hints enough; the driver also looks by itself.
+                        inbox.try_send(Signal::Look).ok();
+                    }
+                }
+                None => break,
+            },
+            Some(done) = deals.join_next() => match done {
+                Ok(deal) => { inboxes.remove(&deal); }
+                Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
+                Err(_) => {}
+            },
+        }
+    }
+    deals.shutdown().await;
+    shared.workshop.shutdown().await;
+    Ok(())
+}
+
+/// Takes up deals that were made while nobody listened.
+async fn find_deals(shared: &Arc<Shared>, inboxes: &mut HashMap<DealId, Inbox>, deals: &mut JoinSet<DealId>) {
+    let query = crate::api::DealQuery { resource_provider: shared.config.address.to_string(), ..Default::default() };
+    match shared.solver.deals(&query).await {
+        Ok(found) => {
+            for deal in found.into_iter().filter(|d| !d.state.is_terminal()) {
+                start_deal(shared, deal, false, inboxes, deals);
+            }
+        }
+        Err(error) => tracing::warn!(target: "lilypad::node", %error, "the solver did not list our deals"),
+    }
+}
+
+fn start_deal(
+    shared: &Arc<Shared>,
+    container: DealContainer,
+    stored: bool,
+    inboxes: &mut HashMap<DealId, Inbox>,
+    deals: &mut JoinSet<DealId>,
+) {
+    if inboxes.contains_key(&container.id) {
+        return;
+    }
+    let id = container.id.clone();
+    let (inbox, signals) = mpsc::channel(64);
+    inboxes.insert(id.clone(), inbox);
+    let index = container.deal.resource_offer.index;
+    shared.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(index, id.clone());
+    let shared = Arc::clone(shared);
+    deals.spawn(async move {
+        if let Err(error) = follow(&shared, container, stored, signals).await {
+            tracing::error!(target: "lilypad::node", deal = %id, %error, "the deal's journal failed");
+        }
+        release(&shared, index, &id);
+        id
+    });
+}
+
+fn release(shared: &Shared, index: i64, deal: &DealId) {
+    let mut busy = shared.busy.lock().unwrap_or_else(PoisonError::into_inner);
+    if busy.get(&index) == Some(deal) {
+        busy.remove(&index);
+        shared.freed.send(()).ok();
+    }
+}
+
+async fn follow(
+    shared: &Arc<Shared>,
+    container: DealContainer,
+    stored: bool,
+    signals: mpsc::Receiver<Signal<ProviderEvent>>,
+) -> Result<(), crate::store::JournalError> {
+    let stream = format!("{STREAMS}{}", container.id);
+    let machine = Provider::new(shared.config.address.to_string());
+    let (mut journal, pending) = Journaled::open(Arc::clone(&shared.store), &stream, machine).await?;
+    if journal.is_closed() {
+        return Ok(());
+    }
+    let first = if journal.events() == 0 {
+        vec![ProviderEvent::DealFound { deal: Box::new(container.clone()) }]
+    } else {
+        Vec::new()
+    };
+    if !stored {
+        let value = crate::types::to_canonical_json(&container);
+        journal.enqueue(crate::store::Write::PutValue { ns: DEALS.into(), key: container.id.to_string(), value });
+    }
+    let id = container.id.clone();
+    let role = Arc::new(ProviderRole { shared: Arc::clone(shared), container, run: CancellationToken::new() });
+    let cancel = role.run.clone().drop_guard();
+    drive(role, journal, pending, first, signals).await?;
+    drop(cancel);
+    shared.workshop.forget(&id).await;
+    let gone = crate::store::Write::DeleteValue { ns: DEALS.into(), key: id.to_string() };
+    if let Err(error) = shared.store.commit(vec![gone].into()).await {
+        // The next start opens its journal, finds it closed, and tries again.
+        tracing::warn!(target: "lilypad::node", deal = %id, %error, "a finished deal could not be taken off the list");
+    }
+    Ok(())
+}
+
+/// Brings the listed offers in line with the free slots: one open offer for each.
+async fn list_offers(shared: &Shared) {
+    let me = shared.config.address.to_string();
+    let query = ResourceOfferQuery { resource_provider: me.clone(), not_matched: true, active: true };
+    let listed = match shared.solver.resource_offers(&query).await {
+        Ok(listed) => listed,
+        Err(error) => {
+            tracing::warn!(target: "lilypad::node", %error, "the solver did not list our offers");
+            return;
+        }
+    };
+    for index in 0..i64::from(shared.config.slots) {
+        let is_busy = shared.busy.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&index);
+        if is_busy || listed.iter().any(|offer| offer.resource_offer.index == index) {
+            continue;
+        }
+        let offer = ResourceOffer {
+            created_at: now(),
+            resource_provider: me.clone(),
+            index,
+            spec: shared.config.spec.clone(),
+            modules: Some(Vec::new()),
+            mode: "FixedPrice".to_owned(),
+            default_pricing: shared.config.pricing.clone(),
+            module_pricing: Some(Default::default()),
+            trusted_parties: shared.config.trusted_parties.clone(),
+            ..ResourceOffer::default()
+        };
+        match shared.solver.post_resource_offer(&offer).await {
+            Ok(Some(container)) => {
+                tracing::info!(target: "lilypad::node", offer = %container.id, index, "offer listed");
+            }
+            Ok(None) => tracing::warn!(
+                target: "lilypad::node", index,
+                "the solver did not list our offer: it wants at least 0.0006 ETH and the price of a job in LP at {me}"
+            ),
+            Err(error) => tracing::warn!(target: "lilypad::node", index, %error, "the solver refused our offer"),
+        }
+    }
+}
+
+/// Carries out the effects of one [`Provider`].
+struct ProviderRole {
+    shared: Arc<Shared>,
+    container: DealContainer,
+    run: CancellationToken,
+}
+
+impl ProviderRole {
+    fn id(&self) -> &DealId {
+        &self.container.id
+    }
+
+    async fn chain_state(&self) -> Option<AgreementState> {
+        match &self.shared.chain {
+            Some(chain) => chain.agreement(self.id(), self.shared.config.confirmations).await.ok().map(|a| a.state),
+            None => self.shared.solver.deal(self.id()).await.ok().map(|d| off_chain_state(d.state)),
+        }
+    }
+
+    async fn tell(&self, txs: ResourceProviderTransactions) {
+        if let Err(error) = self.shared.solver.post_provider_transactions(self.id(), &txs).await {
+            tracing::debug!(target: "lilypad::node", deal = %self.id(), %error, "the solver did not take our transaction");
+        }
+    }
+
+    async fn agree(&self, terms: &DealTerms) -> Vec<ProviderEvent> {
+        let Some(chain) = &self.shared.chain else {
+            return vec![ProviderEvent::Agreed { tx: OFF_CHAIN_TX.to_owned() }];
+        };
+        if let Ok(agreement) = chain.agreement(&terms.deal_id, 0).await
+            && agreement.resource_provider_agreed_at.is_some()
+        {
+            return vec![ProviderEvent::ChainState { state: agreement.state }];
+        }
+        match retry(STEP_PATIENCE, ChainError::is_retryable, || chain.agree(terms)).await {
+            Ok(receipt) => {
+                let tx = receipt.hash.to_string();
+                let txs = ResourceProviderTransactions { agree: tx.clone(), ..Default::default() };
+                let ((), state) = tokio::join!(self.tell(txs), self.chain_state());
+                let mut events = vec![ProviderEvent::Agreed { tx }];
+                events.extend(state.map(|state| ProviderEvent::ChainState { state }));
+                events
+            }
+            // An agreement that went through in spite of the error is one: only the chain knows.
+            Err(error) => match chain.agreement(&terms.deal_id, 0).await {
+                Ok(found) if found.resource_provider_agreed_at.is_some() => {
+                    vec![ProviderEvent::ChainState { state: found.state }]
+                }
+                _ => vec![ProviderEvent::AgreeFailed { reason: error.to_string() }],
+            },
+        }
+    }
+
+    async fn upload(&self) -> Vec<ProviderEvent> {
+        let packed = match self.shared.workshop.pack_result(self.id()).await {
+            Ok(tar) => tar,
+            Err(reason) => return vec![ProviderEvent::UploadFailed { reason }],
+        };
+        let sent =
+            retry(STEP_PATIENCE, ClientError::is_retryable, || self.shared.solver.upload_result(self.id(), &packed));
+        match sent.await {
+            Ok(_) => vec![ProviderEvent::Uploaded],
+            Err(error) => vec![ProviderEvent::UploadFailed { reason: error.to_string() }],
+        }
+    }
+
+    async fn post_result(&self, result: &JobResult) -> Vec<ProviderEvent> {
+        let posted =
+            retry(STEP_PATIENCE, ClientError::is_retryable, || self.shared.solver.post_result(self.id(), result)).await;
+        if let Err(error) = posted {
+            // The record is the creator's convenience; what counts is on chain.
+            tracing::warn!(target: "lilypad::node", deal = %self.id(), %error, "the solver did not take our result");
+        }
+        vec![ProviderEvent::ResultPosted]
+    }
+
+    async fn settle(&self, result: Option<&JobResult>) -> Vec<ProviderEvent> {
+        let Some(chain) = &self.shared.chain else {
+            self.tell(ResourceProviderTransactions { add_result: OFF_CHAIN_TX.to_owned(), ..Default::default() }).await;
+            return vec![ProviderEvent::Settled { tx: OFF_CHAIN_TX.to_owned() }];
+        };
+        let sent = retry(STEP_PATIENCE, ChainError::is_retryable, || async {
+            match result {
+                Some(result) => {
+                    let (id, data, count) = (result.compute_id(), &result.data_id, result.instruction_count);
+                    chain.add_result(self.id(), &id, data, count).await
+                }
+                None => chain.give_up(self.id()).await,
+            }
+        })
+        .await;
+        let mut events = Vec::new();
+        match sent {
+            Ok(receipt) => {
+                let tx = receipt.hash.to_string();
+                self.tell(ResourceProviderTransactions { add_result: tx.clone(), ..Default::default() }).await;
+                events.push(ProviderEvent::Settled { tx });
+            }
+            // Sent before a crash, or too late: the chain says which.
+            Err(error) => {
+                tracing::warn!(target: "lilypad::node", deal = %self.id(), %error, "the result was not taken")
+            }
+        }
+        events.extend(self.chain_state().await.map(|state| ProviderEvent::ChainState { state }));
+        events
+    }
+}
+
+impl Role for ProviderRole {
+    type Machine = Provider;
+
+    async fn perform(&self, effect: ProviderEffect) -> Vec<ProviderEvent> {
+        match effect {
+            ProviderEffect::Agree { terms } => self.agree(&terms).await,
+            ProviderEffect::Run { .. } => {
+                let outcome =
+                    self.shared.workshop.run(&self.container.deal, &self.shared.solver, self.run.child_token()).await;
+                vec![ProviderEvent::RunEnded(outcome)]
+            }
+            ProviderEffect::StopRun { .. } => {
+                self.run.cancel();
+                Vec::new()
+            }
+            ProviderEffect::Upload { .. } => self.upload().await,
+            ProviderEffect::PostResult { result } => self.post_result(&result).await,
+            ProviderEffect::AddResult { result } => self.settle(Some(&result)).await,
+            ProviderEffect::GiveUp { .. } => self.settle(None).await,
+            ProviderEffect::Finish(outcome) => {
+                tracing::info!(target: "lilypad::node", deal = %self.id(), ?outcome, "deal finished");
+                Vec::new()
+            }
+        }
+    }
+
+    async fn observe(&self, machine: Provider) -> Vec<ProviderEvent> {
+        let state = self.chain_state().await.filter(|state| *state != machine.agreement());
+        state.map(|state| ProviderEvent::ChainState { state }).into_iter().collect()
+    }
+
+    fn applied(&self, _event: &ProviderEvent, machine: &Provider) {
+        if !machine.is_busy() {
+            release(&self.shared, self.container.deal.resource_offer.index, self.id());
+        }
+    }
+
+    fn is_finished(machine: &Provider) -> bool {
+        machine.is_finished()
+    }
+}
