@@ -139,7 +139,7 @@ async fn open_chain(config: &DevnetBuilder) -> Result<OpenChain, Error> {
             let handler = chain.clone();
             let answer = move |request| {
                 let chain = handler.clone();
-                Box::pin(async move { chain.handle_rpc(request) }) as _
+                Box::pin(async move { chain.serve_rpc(request).await }) as _
             };
             let rpc =
                 JsonRpcServer::spawn(config.addr(config.rpc_port), Arc::new(answer)).await.map_err(NodeError::from)?;

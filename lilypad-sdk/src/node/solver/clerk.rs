@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 use super::run::Office;
 use crate::{
     chain::{ChainError, ChainEventKind, DynChain, EventCursor},
-    client::driver::now,
     deal::{AGREE_TIMEOUT, AgreementState, deadline, due},
     store::Write,
     types::{DealId, Timestamp},
@@ -112,9 +111,8 @@ async fn send_timeouts(
     if open.is_empty() {
         return Ok(());
     }
-    // Time travels on development chains: the chain's clock counts where it is ahead of ours.
-    let head = Timestamp::from_secs(chain.head().await?.timestamp);
-    let now = head.max(now());
+    // The chain's clock decides: it is what the contracts compare with.
+    let now = chain.time().await?;
     for (id, created_at, terms) in open {
         if known.get(&id).is_some_and(|until| until.is_some_and(|until| now <= until)) {
             continue;
