@@ -289,3 +289,18 @@ fn nothing_of_one_machine_is_committed() {
     let planted = format!("see /wo{} for more", "rk/notes");
     assert_eq!(foreign_words("docs/a.md", &planted).len(), 1, "a planted path is found");
 }
+
+#[test]
+fn the_readme_shows_the_smallest_program_as_it_runs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let Ok(example) = fs::read_to_string(root.join("../examples/src/bin/ten_lines.rs")) else {
+        println!("SKIPPED: the examples are not in a package of the SDK alone");
+        return;
+    };
+    let program = example.split_once("\n\n").expect("a header").1;
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    assert!(readme.contains(program), "README.md and ten_lines.rs differ");
+    let commented: String = program.lines().map(|line| format!("//! {line}").trim_end().to_owned() + "\n").collect();
+    let room = fs::read_to_string(root.join("src/devnet/mod.rs")).unwrap();
+    assert!(room.contains(&commented), "the doctest of devnet/mod.rs and ten_lines.rs differ");
+}
