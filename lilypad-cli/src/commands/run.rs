@@ -1,0 +1,121 @@
+//! `lilypad run` and `lilypad jobs attach`.
+
+use std::sync::Arc;
+
+use lilypad_sdk::{
+    Error, Job, Lilypad,
+    client::{ConnectConfig, Paths},
+    store::SqliteStore,
+};
+
+use super::{failure::of_sdk, report::Report, version::VERSION, watch::Watch};
+use crate::{
+    banner::banner,
+    exit::{Exit, Failure},
+    printer::{Color, Printer},
+    progress::{Progress, SUBMITTING},
+    settings::{AttachSettings, Connection, RunSettings, ViewSettings},
+    signals::Signals,
+};
+
+/// Submits a job and watches it to its end.
+pub(crate) async fn run(settings: &RunSettings, printer: &Printer) -> Result<Exit, Failure> {
+    printer.plain(printer.paint(Color::CyanBold, &banner(VERSION)));
+    let mut watch = watch(printer, &settings.connection, Some(&settings.module), &settings.view)?;
+    watch.detach = settings.detach;
+    watch.progress.show(SUBMITTING.0, SUBMITTING.1);
+    let submitted = tokio::select! {
+        submitted = submit(settings) => submitted.map_err(|error| of_sdk(&error)),
+        exit = watch.signals.next() => {
+            Err(Failure::new(exit, "interrupted before the job was submitted").hint("nothing was paid"))
+        }
+    };
+    to_the_end(&mut watch, submitted).await
+}
+
+/// Takes a job up again.
+pub(crate) async fn attach(settings: &AttachSettings, printer: &Printer) -> Result<Exit, Failure> {
+    let mut watch = watch(printer, &settings.connection, None, &settings.view)?;
+    let attached = tokio::select! {
+        attached = find(settings) => attached.map_err(|error| of_sdk(&error)),
+        exit = watch.signals.next() => Err(Failure::new(exit, "interrupted before the job was found")),
+    };
+    to_the_end(&mut watch, attached).await
+}
+
+fn watch<'a>(
+    printer: &'a Printer,
+    connection: &'a Connection,
+    module: Option<&str>,
+    view: &'a ViewSettings,
+) -> Result<Watch<'a>, Failure> {
+    let signals = Signals::listen()
+        .map_err(|error: std::io::Error| Failure::new(Exit::Job, format!("signals cannot be handled: {error}")))?;
+    Ok(Watch {
+        printer,
+        progress: Progress::new(printer),
+        signals,
+        report: Report::of(module),
+        view,
+        detach: false,
+        network: connection.network.name,
+        network_ends: false,
+    })
+}
+
+async fn to_the_end(watch: &mut Watch<'_>, job: Result<(Lilypad, Job), Failure>) -> Result<Exit, Failure> {
+    match job {
+        // A network in this process lives as long as its handle.
+        Ok((lilypad, mut job)) => {
+            watch.network_ends = lilypad.owns_network();
+            watch.follow(&mut job).await
+        }
+        Err(failure) => Err(watch.fail(failure)),
+    }
+}
+
+async fn connect(connection: &Connection) -> Result<Lilypad, Error> {
+    let paths = Paths { data: connection.data_dir.clone(), ..Paths::from_env() };
+    match &connection.wallet {
+        Some(wallet) if !connection.is_local() => {
+            paths.prepare()?;
+            let network = &connection.network;
+            let mut config = ConnectConfig::for_network(network);
+            let store = paths.state.join(format!("creator-{}-{}.sqlite", network.name, network.chain_id));
+            config.store = Some(Arc::new(SqliteStore::open(&store)?));
+            config.paths = paths;
+            if connection.contracts_unknown {
+                config.rpc.known = None;
+            }
+            Lilypad::connect_with(config, wallet.clone()).await
+        }
+        wallet => Lilypad::local_with(paths, wallet.clone()).await,
+    }
+}
+
+async fn submit(settings: &RunSettings) -> Result<(Lilypad, Job), Error> {
+    let lilypad = connect(&settings.connection).await?;
+    let mut job = lilypad
+        .job(&settings.module)
+        .inputs(settings.inputs.iter().cloned())
+        .pricing_mode(settings.pricing.mode)
+        .pricing(settings.pricing.prices.clone())
+        .mediation_chance(settings.mediation_chance);
+    if let Some(tokens) = settings.pricing.max_price {
+        job = job.max_price(tokens);
+    }
+    if let Some(folder) = &settings.inputs_path {
+        job = job.inputs_path(folder);
+    }
+    if let Some(provider) = settings.target {
+        job = job.target(provider);
+    }
+    let job = job.submit().await?;
+    Ok((lilypad, job))
+}
+
+async fn find(settings: &AttachSettings) -> Result<(Lilypad, Job), Error> {
+    let lilypad = connect(&settings.connection).await?;
+    let job = lilypad.attach(&settings.id).await?;
+    Ok((lilypad, job))
+}

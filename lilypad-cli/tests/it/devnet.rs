@@ -1,0 +1,215 @@
+//! `lilypad devnet` in one process, jobs from others.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    path::Path,
+    process::{Child, Stdio},
+    time::{Duration, Instant},
+};
+
+use lilypad_sdk::{types::U256, wallet::Wallet};
+use serde_json::Value;
+
+use crate::{
+    local::message,
+    support::{Devnet, anvil, finish, guest_module, lilypad},
+};
+
+const MODULE: &str = "cowsay:v0.0.4";
+
+fn settles_three_jobs_at_once(devnet: &Devnet) {
+    let provider = devnet.info["providers"][0].as_str().unwrap().to_owned();
+    let creator = devnet.text("job_creator").to_owned();
+    let before = (devnet.tokens(&provider), devnet.tokens(&creator));
+    let jobs: Vec<(String, Child)> = (0..3)
+        .map(|index| {
+            let message = format!("{} {index}", message());
+            let input = format!("Message={message}");
+            let words = ["run", "-n", "local", "--output", "json", MODULE, "-i", &input];
+            let child = devnet.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            (message, child)
+        })
+        .collect();
+    let mut paid = U256::ZERO;
+    for (message, child) in jobs {
+        let output = child.wait_with_output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{text} {}", String::from_utf8_lossy(&output.stderr));
+        let json: Value = serde_json::from_str(&text).unwrap();
+        assert!(json["stdout"].as_str().unwrap().contains(&message), "{json:#}");
+        let settlement = &json["settlement"];
+        assert!(settlement["escrow_after"].as_object().unwrap().values().all(|left| left == "0"), "{settlement:#}");
+        for payment in settlement["payments"].as_array().unwrap() {
+            if payment["direction"] == "PaidOut" && payment["to"].as_str().unwrap().eq_ignore_ascii_case(&provider) {
+                paid += payment["amount_wei"].as_str().unwrap().parse::<U256>().unwrap();
+            }
+        }
+    }
+    assert!(paid > U256::ZERO);
+    assert_eq!(devnet.tokens(&provider), before.0 + paid, "the provider has what the receipts say");
+    assert_eq!(devnet.tokens(&creator), before.1 - paid, "the creator has the rest");
+}
+
+#[test]
+fn three_jobs_at_once_with_one_key_settle_on_the_embedded_chain() {
+    settles_three_jobs_at_once(&Devnet::start(&[], &[]));
+}
+
+#[test]
+fn three_jobs_at_once_with_one_key_settle_on_anvil() {
+    let Some(program) = anvil() else { return };
+    settles_three_jobs_at_once(&Devnet::start(&["--chain", "anvil"], &[("ANVIL", program.as_path())]));
+}
+
+#[test]
+fn failures_cost_nothing_and_say_why() {
+    let devnet = Devnet::start(&[], &[]);
+    let creator = devnet.text("job_creator").to_owned();
+    let provider = devnet.info["providers"][0].as_str().unwrap().to_owned();
+    let before = (devnet.tokens(&creator), devnet.tokens(&provider));
+    let home = devnet.home.path();
+    guest_module(home, "loop", r#""executionTimeoutSeconds": 1,"#);
+    guest_module(home, "memory", "");
+    devnet.run(&["./module-loop"]).assert_fails(3, "time limit", "executionTimeoutSeconds");
+    devnet.run(&["./module-memory"]).assert_fails(1, "memory", "Memory");
+    guest_module(home, "hello", r#""machine": { "cpu": 99000000, "ram": 100 },"#);
+    devnet.run(&["./module-hello"]).assert_fails(3, "no provider matched", "machine needs");
+    // The existing network cancels such a job at once, and so do we.
+    devnet.run(&[MODULE, "-t", "0x000000000000000000000000000000000000dEaD"]).assert_fails(1, "cancelled", "");
+    assert_eq!((devnet.tokens(&creator), devnet.tokens(&provider)), before, "nothing was paid, nothing is locked");
+}
+
+#[test]
+fn a_deal_above_the_limit_is_refused_and_the_provider_gets_its_collateral_back() {
+    let devnet = Devnet::start(&[], &[]);
+    let creator = devnet.text("job_creator").to_owned();
+    let provider = devnet.info["providers"][0].as_str().unwrap().to_owned();
+    let before = (devnet.tokens(&creator), devnet.tokens(&provider));
+    devnet.run(&[MODULE, "--max-price", "0"]).assert_fails(1, "", "--max-price");
+    assert_eq!(devnet.tokens(&creator), before.0, "the creator locked nothing");
+    // The provider may have agreed already; what it locked comes back with the time-out of the agreement.
+    devnet.pass(Duration::from_secs(61));
+    settled(&devnet, &provider, before.1);
+}
+
+#[test]
+fn a_job_that_exits_7_is_paid_and_delivered() {
+    let devnet = Devnet::start(&[], &[]);
+    let provider = devnet.info["providers"][0].as_str().unwrap().to_owned();
+    let before = devnet.tokens(&provider);
+    guest_module(devnet.home.path(), "exit7", "");
+    devnet.run(&["./module-exit7"]).assert_fails(1, "the job exited with code 7", "cat ");
+    assert!(devnet.tokens(&provider) > before);
+}
+
+#[test]
+fn a_key_without_ether_is_told_so() {
+    let devnet = Devnet::start(&[], &[]);
+    let poor = Wallet::dev(9).unwrap().address().to_string();
+    // The tenth development account; the embedded chain gives it ether, so it lacks tokens only.
+    let key = "0x2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6";
+    let finished = finish(devnet.command(&["run", "-n", "local", MODULE]).env("WEB3_PRIVATE_KEY", key));
+    finished.assert_fails(4, &poor, "WEB3_PRIVATE_KEY");
+    assert!(finished.stderr.contains("0 LP"), "{finished:?}");
+    let random = "0x00000000000000000000000000000000000000000000000000000000000abcde";
+    let finished = finish(devnet.command(&["run", "-n", "local", MODULE]).env("WEB3_PRIVATE_KEY", random));
+    finished.assert_fails(4, "0 ETH", "WEB3_PRIVATE_KEY");
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let home = tempfile::tempdir().unwrap();
+    let finished = finish(lilypad(home.path()).args(["devnet", "--port", &port]));
+    finished.assert_fails(5, &port, "");
+    let finished = finish(lilypad(home.path()).args(["devnet", "--listen", "0.0.0.0"]));
+    finished.assert_fails(2, "0.0.0.0", "127.0.0.1");
+}
+
+/// Starts a job and sends Ctrl-C when `stage` is printed.
+fn interrupted_at(devnet: &Devnet, module: &str, stage: &str) -> (Option<i32>, String) {
+    let mut child =
+        devnet.command(&["run", "-n", "local", module]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let seen = lines.by_ref().map_while(Result::ok).any(|line| line.starts_with(stage));
+    assert!(seen, "the job never came to {stage}");
+    crate::support::signal(&child, "INT");
+    // The pipe is read on, or the program would wait for its reader.
+    lines.for_each(drop);
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn ctrl_c_before_the_deal_cancels_and_after_it_lets_go() {
+    let devnet = Devnet::start(&[], &[]);
+    let creator = devnet.text("job_creator").to_owned();
+    let before = devnet.tokens(&creator);
+    guest_module(devnet.home.path(), "loop", r#""executionTimeoutSeconds": 3,"#);
+
+    let (code, stderr) = interrupted_at(&devnet, MODULE, "🌟");
+    assert_eq!(code, Some(130), "{stderr}");
+    assert!(stderr.starts_with("Error: interrupted"), "{stderr}");
+
+    let (code, stderr) = interrupted_at(&devnet, "./module-loop", "💌");
+    assert_eq!(code, Some(130), "{stderr}");
+    let attach =
+        stderr.lines().find_map(|line| line.split("lilypad jobs attach ").nth(1)).expect("how to take it up again");
+    let words: Vec<&str> = ["jobs", "attach"].into_iter().chain(attach.split_whitespace()).collect();
+    finish(&mut devnet.command(&words)).assert_fails(3, "time limit", "");
+    settled(&devnet, &creator, before);
+}
+
+#[test]
+fn detached_jobs_can_be_taken_up_again() {
+    let devnet = Devnet::start(&[], &[]);
+    let finished = devnet.run(&[MODULE, "--detach", "--output", "json"]);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let json: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(json["event"], "detached");
+    let id = json["deal_id"].as_str().unwrap();
+    let attached = finish(&mut devnet.command(&["jobs", "attach", "-n", "local", id, "--output", "json"]));
+    assert_eq!((attached.code, attached.stderr.as_str()), (Some(0), ""), "{attached:?}");
+    let json: Value = serde_json::from_str(&attached.stdout).unwrap();
+    assert!(json["stdout"].as_str().unwrap().contains("(oo)"), "{json:#}");
+    finish(&mut devnet.command(&["jobs", "attach", "-n", "local", "QmNoSuchJob"])).assert_fails(
+        2,
+        "QmNoSuchJob",
+        "lilypad run",
+    );
+}
+
+/// Waits until a balance is back, which a transaction under way may take a moment to bring about.
+fn settled(devnet: &Devnet, address: &str, expected: U256) {
+    let end = Instant::now() + Duration::from_secs(15);
+    while devnet.tokens(address) != expected && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(devnet.tokens(address), expected);
+}
+
+#[test]
+fn the_devnet_tells_people_where_it_is_and_ends_on_ctrl_c() {
+    let home = tempfile::tempdir().unwrap();
+    let mut child = lilypad(home.path()).args(["devnet", "-q"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut text = String::new();
+    for line in lines.by_ref().map_while(Result::ok) {
+        text.push_str(&line);
+        text.push('\n');
+        if line == "Ctrl-C stops it." {
+            break;
+        }
+    }
+    for needle in
+        ["export WEB3_RPC_URL=http://127.0.0.1:", "export WEB3_PRIVATE_KEY=0x", "lilypad run -n local", "solver "]
+    {
+        assert!(text.contains(needle), "{needle} in {text}");
+    }
+    crate::support::signal(&child, "INT");
+    lines.for_each(drop);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!Path::new(&home.path().join("state/lilypad/devnet.json")).exists(), "its announcement goes with it");
+}

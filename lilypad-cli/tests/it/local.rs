@@ -1,0 +1,152 @@
+//! `-n local` with nothing running: the whole network in the process of one command.
+
+use std::{
+    net::TcpListener,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::support::{finish, guest_module, lilypad, run};
+
+const MODULE: &str = "cowsay:v0.0.4";
+
+/// A message nobody has prepared for.
+pub(crate) fn message() -> String {
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().subsec_nanos();
+    format!("moo {nanos} {}", std::process::id())
+}
+
+#[test]
+fn a_job_runs_and_existing_scripts_can_read_what_it_prints() {
+    let home = tempfile::tempdir().unwrap();
+    let message = message();
+    let finished =
+        finish(lilypad(home.path()).args(["run", "-n", "local", MODULE, "-i", &format!("Message={message}")]));
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""), "{}", finished.stdout);
+    assert!(!finished.stdout.contains('\u{1b}'), "no colours in a pipe");
+
+    let (banner, rest) = finished.stdout.split_once("https://lilypad.tech\n\n").unwrap();
+    assert!(banner.ends_with("Decentralized Compute Network  "), "{banner}");
+    let folder = home.path().join("data/downloaded-files");
+    let stages = [
+        "🌟 Lilypad submitting job",
+        "🤝 Job submitted. Negotiating deal...",
+        "💌 Deal agreed. Running job...",
+        "🤔 Results submitted. Awaiting verification...",
+        "✅ Results accepted. Downloading result...",
+    ];
+    let mut lines: Vec<&str> = rest.lines().collect();
+    let mut tail = lines.split_off(lines.len() - 7);
+    // A line may come twice, as each state event prints one.
+    lines.dedup();
+    assert_eq!(lines, stages, "{}", finished.stdout);
+    assert_eq!((tail[0], tail[2]), ("", ""));
+    assert!(tail[1].starts_with("🆔  Data ID: Qm"), "{}", tail[1]);
+    assert_eq!(tail[3], "🍂 Lilypad job completed, try 👇");
+    let result = tail[4].strip_prefix("    open ").unwrap();
+    let deal = result.strip_prefix(&format!("{}/", folder.display())).unwrap();
+    assert!(deal.chars().all(char::is_alphanumeric), "{deal}");
+    assert_eq!(tail.split_off(5), [format!("    cat {result}/stdout"), format!("    cat {result}/stderr")]);
+
+    let cow = std::fs::read_to_string(format!("{result}/stdout")).unwrap();
+    assert!(cow.contains(&message) && cow.contains("(oo)"), "{cow}");
+    assert_eq!(std::fs::read_to_string(format!("{result}/exitCode")).unwrap().trim(), "0");
+    assert!(std::fs::exists(format!("{result}/stderr")).unwrap());
+}
+
+#[test]
+fn json_tells_that_the_deal_is_settled_on_chain() {
+    let home = tempfile::tempdir().unwrap();
+    let finished = finish(lilypad(home.path()).args(["run", "-n", "local", "--output", "json", MODULE]));
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let json: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(json["event"], "completed", "{json:#}");
+    assert_eq!(json["exit_code"], 0);
+    assert!(json["stdout"].as_str().unwrap().contains("(oo)"));
+    for id in ["job_offer_id", "deal_id", "data_id"] {
+        assert!(json[id].as_str().unwrap().starts_with("Qm"), "{id} in {json:#}");
+    }
+    assert!(std::fs::exists(json["result_dir"].as_str().unwrap()).unwrap());
+    let settlement = &json["settlement"];
+    assert_eq!(settlement["chain_id"], 31337);
+    let escrow = settlement["escrow_after"].as_object().unwrap();
+    assert!(!escrow.is_empty() && escrow.values().all(|left| left == "0"), "{settlement:#}");
+    assert!(settlement["txs"].as_object().unwrap().len() >= 4, "{settlement:#}");
+    assert!(!settlement["payments"].as_array().unwrap().is_empty(), "{settlement:#}");
+}
+
+#[test]
+fn ndjson_is_one_object_an_event() {
+    let home = tempfile::tempdir().unwrap();
+    let finished = finish(lilypad(home.path()).args(["run", "-n", "local", "--output", "ndjson", MODULE]));
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let events: Vec<Value> = finished.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (last, stages) = events.split_last().unwrap();
+    assert!(stages.iter().all(|event| event["event"] == "stage" && event["state_code"].is_u64()), "{events:?}");
+    assert_eq!(last["event"], "completed");
+    assert_eq!(last["state"], "ResultsAccepted");
+}
+
+#[test]
+fn the_result_goes_where_it_is_asked_to_and_can_be_shown() {
+    let home = tempfile::tempdir().unwrap();
+    let finished = finish(lilypad(home.path()).args([
+        "run",
+        "-n",
+        "local",
+        MODULE,
+        "-i",
+        "Message=here",
+        "-o",
+        "my/result",
+        "--show",
+    ]));
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let folder = home.path().join("my/result");
+    assert!(std::fs::read_to_string(folder.join("stdout")).unwrap().contains("here"));
+    assert!(finished.stdout.contains("(oo)") && finished.stdout.contains("< here >"), "{}", finished.stdout);
+    assert!(finished.stdout.ends_with(&format!("    cat {}/stderr\n", folder.display())), "{}", finished.stdout);
+}
+
+#[test]
+fn a_job_that_exits_7_still_delivers() {
+    let home = tempfile::tempdir().unwrap();
+    guest_module(home.path(), "exit7", "");
+    let finished = finish(lilypad(home.path()).args(["run", "-n", "local", "./module-exit7", "--output", "json"]));
+    finished.assert_fails(1, "the job exited with code 7", "stderr");
+    let json: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!((&json["event"], &json["exit_code"]), (&"failed".into(), &7.into()), "{json:#}");
+    assert_eq!((&json["stdout"], &json["stderr"]), (&"to stdout\n".into(), &"to stderr\n".into()));
+    assert_eq!(json["error"]["exit_code"], 1);
+}
+
+#[test]
+fn what_is_wrong_with_a_module_is_said() {
+    let home = tempfile::tempdir().unwrap();
+    let write = |name: &str, template: &str| {
+        std::fs::create_dir_all(home.path().join(name)).unwrap();
+        std::fs::write(home.path().join(name).join("lilypad_module.json.tmpl"), template).unwrap();
+    };
+    write("broken", "{{ .Message ");
+    write("text", "{\n  \"machine\": {},\n  oops\n}");
+    write("engineless", r#"{"machine": {}, "job": {"APIVersion": "V1beta1", "Spec": {}}}"#);
+    let run = |words: &[&str]| finish(lilypad(home.path()).args([&["run", "-n", "local"], words].concat()));
+    run(&["./broken"]).assert_fails(2, "does not render", "");
+    run(&["./text"]).assert_fails(2, "is no JSON: line 3", "");
+    run(&["./engineless"]).assert_fails(2, "no engine", "");
+    run(&["./absent"]).assert_fails(2, "absent", "");
+    // Not carried by the SDK, so it is looked for where modules live; with or without internet there is no such thing.
+    run(&["no-such-module-anywhere:v1"]).assert_fails(2, "lilypad-module-no-such-module-anywhere", "");
+}
+
+#[test]
+fn the_test_network_out_of_reach_is_said_within_five_seconds() {
+    let key = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+    // A port where nobody listens, so that the test needs no internet to be absent.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let started = Instant::now();
+    let finished = run(&["run", MODULE], &[("WEB3_PRIVATE_KEY", key), ("WEB3_RPC_URL", &format!("ws://{free}"))]);
+    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+    finished.assert_fails(5, "testnet", "-n local");
+}

@@ -1,0 +1,8 @@
+//! The binary from outside: what it prints, where, and how it ends.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs, reason = "tests")]
+
+mod bad_input;
+mod devnet;
+mod local;
+mod support;
+mod words;
