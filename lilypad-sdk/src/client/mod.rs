@@ -18,10 +18,13 @@
 //! connections are lost, and the stream says so. A job is in
 //! its journal before its offer is sent, and each payment before it is made; after a crash [`Lilypad::attach`] goes on.
 
+pub(crate) mod creator;
 pub(crate) mod driver;
-pub(crate) mod job;
 
+mod builder;
+mod config;
 mod error;
+mod handle;
 mod http;
 mod input_folder;
 mod lilypad;
@@ -34,9 +37,12 @@ mod ws;
 #[cfg(feature = "devnet")]
 pub(crate) use self::paths::private_dir;
 pub use self::{
+    builder::JobBuilder,
+    config::ConnectConfig,
     error::ClientError,
+    handle::{Interrupted, Job, Stage},
     http::{HttpAuth, HttpOptions, HttpSolver},
-    lilypad::{ConnectConfig, Interrupted, Job, JobBuilder, Lilypad, Stage},
+    lilypad::Lilypad,
     output::JobOutput,
     paths::Paths,
     settlement::{PaymentRecord, Receipt, SettlementRecord},

@@ -11,8 +11,8 @@ use crate::{
     chain::{ChainError, DynChain},
     client::{
         HttpSolver, StreamItem,
+        creator::retry,
         driver::{Role, Signal, drive},
-        job::retry,
     },
     deal::roles::{Mediator, MediatorEffect, MediatorEvent, Verdict},
     store::{DynStore, JournalError, Journaled},

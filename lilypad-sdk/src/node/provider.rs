@@ -14,8 +14,8 @@ use crate::{
     chain::{ChainError, DynChain},
     client::{
         ClientError, HttpSolver, StreamItem,
+        creator::{off_chain_state, retry},
         driver::{Role, Signal, drive, now},
-        job::{off_chain_state, retry},
     },
     deal::{
         AgreementState, DealTerms,

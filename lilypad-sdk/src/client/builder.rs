@@ -1,0 +1,233 @@
+//! A job before it is submitted.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use super::{Job, Lilypad, driver::now, input_folder, lilypad::SavedJob};
+use crate::{
+    Error,
+    deal::roles::CreatorLimits,
+    module::{Module, ModuleReference, ModuleSource},
+    types::{Address, Amount, DealPricing, JobOffer, PricingMode, Settlement, Target, TrustedParties, U256},
+};
+
+/// Least ether to start a job with, wei: four transactions at a few gwei.
+const MIN_ETHER: u64 = 600_000_000_000_000;
+/// Characters of a nano id.
+const NONCE_CHARS: &[u8; 64] = b"_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/// A job before it is submitted.
+#[derive(Clone, Debug)]
+#[must_use = "a job is offered by submit()"]
+pub struct JobBuilder {
+    lilypad: Lilypad,
+    module: String,
+    inputs: BTreeMap<String, String>,
+    inputs_path: Option<PathBuf>,
+    mode: PricingMode,
+    pricing: DealPricing,
+    target: Option<Address>,
+    mediation_chance: u8,
+}
+
+impl JobBuilder {
+    /// A job of `module` at the network's default prices.
+    pub(super) fn new(lilypad: Lilypad, module: String) -> Self {
+        Self {
+            lilypad,
+            module,
+            inputs: BTreeMap::new(),
+            inputs_path: None,
+            mode: PricingMode::Market,
+            pricing: DealPricing {
+                instruction_price: 1,
+                payment_collateral: 2,
+                results_collateral_multiple: 2,
+                mediation_fee: 1,
+            },
+            target: None,
+            mediation_chance: 0,
+        }
+    }
+
+    /// Sets an input of the module's template.
+    pub fn input(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.inputs.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets inputs of the module's template.
+    pub fn inputs<N: Into<String>, V: Into<String>>(mut self, inputs: impl IntoIterator<Item = (N, V)>) -> Self {
+        self.inputs.extend(inputs.into_iter().map(|(n, v)| (n.into(), v.into())));
+        self
+    }
+
+    /// The folder with the module's input files.
+    pub fn inputs_path(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.inputs_path = Some(folder.into());
+        self
+    }
+
+    /// How the price is found; `MarketPrice` by default.
+    pub fn pricing_mode(mut self, mode: PricingMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The prices of the offer, whole tokens. No deal above any of them is agreed to.
+    pub fn pricing(mut self, pricing: DealPricing) -> Self {
+        self.pricing = pricing;
+        self
+    }
+
+    /// The most the job may cost, whole tokens.
+    pub fn max_price(mut self, tokens: u64) -> Self {
+        self.pricing.instruction_price = tokens;
+        self.pricing.payment_collateral = self.pricing.payment_collateral.max(tokens);
+        self
+    }
+
+    /// Only this provider may run the job.
+    pub fn target(mut self, provider: Address) -> Self {
+        self.target = Some(provider);
+        self
+    }
+
+    /// How likely the result is checked by a mediator, percent from 0 to 100.
+    pub fn mediation_chance(mut self, percent: u8) -> Self {
+        self.mediation_chance = percent.min(100);
+        self
+    }
+
+    /// Resolves and renders the module, checks the balance, offers the job.
+    ///
+    /// # Errors
+    /// [`Error::Module`] before anything is sent, [`Error::Funds`] when the account can't pay, [`Error::Solver`] and
+    /// [`Error::Chain`] when they don't answer.
+    pub async fn submit(self) -> Result<Job, Error> {
+        let lilypad = self.lilypad.clone();
+        let inner = &lilypad.inner;
+        let (source, module) = self.resolve().await?;
+        let inputs_path = self.check_input_files(&module)?;
+        module.workload()?;
+        let from_block = self.check_funds().await?;
+        let offer = JobOffer {
+            created_at: now(),
+            nonce: nonce()?,
+            job_creator: lilypad.address().to_string(),
+            module: source.to_config(),
+            spec: module.machine.clone(),
+            inputs: Some(self.inputs.clone()),
+            input_files: module.input_files.clone(),
+            execution_timeout_seconds: module.execution_timeout_seconds,
+            mode: self.mode.as_str().to_owned(),
+            pricing: self.pricing.clone(),
+            trusted_parties: TrustedParties {
+                solver: inner.config.solver.clone(),
+                mediators: Some(inner.config.mediators.clone()),
+                api_host: inner.config.api_host.clone(),
+            },
+            target: Target { address: self.target.map(|t| t.to_string()).unwrap_or_default() },
+            ..JobOffer::default()
+        };
+        let limits = CreatorLimits {
+            max_price: Some(Amount::from_tokens(self.pricing.instruction_price)),
+            max_payment_collateral: Amount::from_tokens(self.pricing.payment_collateral),
+            max_mediation_fee: Amount::from_tokens(self.pricing.mediation_fee),
+            check_result: draw(self.mediation_chance)?,
+        };
+        lilypad.start(SavedJob { offer, limits, inputs_path, from_block }, true).await
+    }
+
+    async fn resolve(&self) -> Result<(ModuleSource, Module), Error> {
+        let inner = &self.lilypad.inner;
+        let reference = ModuleReference::parse(&self.module)?;
+        if reference.directory().is_some() && inner.config.local_modules.is_none() {
+            return Err(Error::Usage {
+                what: format!(
+                    "module {} is a folder of this machine, which providers of {} can't read",
+                    self.module, inner.config.network
+                ),
+                hint: "push it to a git repository and name that, or run it with -n local".to_owned(),
+            });
+        }
+        let source = inner.fetcher.resolve(&reference).await?;
+        let checkout = inner.fetcher.fetch(&source).await?;
+        Ok((source, checkout.render(&self.inputs)?))
+    }
+
+    fn check_input_files(&self, module: &Module) -> Result<Option<PathBuf>, Error> {
+        if !module.input_files.is_declared() {
+            return match &self.inputs_path {
+                None => Ok(None),
+                Some(folder) => Err(Error::Usage {
+                    what: format!("module {} takes no input files, but {} was given", self.module, folder.display()),
+                    hint: "leave --inputs-path out".to_owned(),
+                }),
+            };
+        }
+        let Some(folder) = &self.inputs_path else {
+            let required = module.input_files.required.clone().unwrap_or_default().join(", ");
+            return Err(Error::Usage {
+                what: format!("module {} needs input files: {required}", self.module),
+                hint: "put them into a folder and give it with --inputs-path".to_owned(),
+            });
+        };
+        input_folder::check(folder, &module.input_files).map_err(|what| Error::Usage {
+            what: format!("error reading input files: {what}"),
+            hint: format!("module {} names its input files; --inputs-path must hold exactly those", self.module),
+        })?;
+        Ok(Some(folder.clone()))
+    }
+
+    /// Checks that the account can pay what the job may lock; gives the block from which its payments are read.
+    async fn check_funds(&self) -> Result<u64, Error> {
+        let inner = &self.lilypad.inner;
+        if inner.config.settlement == Settlement::OffChain {
+            return Ok(0);
+        }
+        let me = self.lilypad.address();
+        let (ether, tokens, head) =
+            tokio::try_join!(inner.chain.eth_balance(me), inner.chain.token_balance(me), inner.chain.head())?;
+        let network = &inner.config.network;
+        let hint = match network.as_str() {
+            "local" => {
+                "fund it from a funded key, or leave WEB3_PRIVATE_KEY out to use the development account".to_owned()
+            }
+            "testnet" => format!("fund {me} at https://faucet-testnet.lilypad.tech/"),
+            _ => format!("send ETH and LP to {me}"),
+        };
+        if ether < Amount::from_wei(U256::from(MIN_ETHER)) {
+            let what = format!("account {me} has {ether} ETH on {network}, a job needs about 0.002 ETH for gas");
+            return Err(Error::Funds { what, hint });
+        }
+        let mut needed = Amount::from_tokens(self.pricing.payment_collateral);
+        if self.mediation_chance > 0 {
+            let fee = Amount::from_tokens(self.pricing.mediation_fee);
+            needed = needed.checked_add(fee).unwrap_or(needed);
+        }
+        if tokens < needed {
+            let what = format!("account {me} has {tokens} LP on {network}, this job locks up to {needed} LP");
+            return Err(Error::Funds { what, hint });
+        }
+        Ok(head.number)
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0_u8; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Error::Io { what: "the system's random numbers".to_owned(), source: std::io::Error::other(e) })?;
+    Ok(bytes)
+}
+
+/// 21 random characters that make an offer's id unique.
+fn nonce() -> Result<String, Error> {
+    let bytes = random::<21>()?;
+    Ok(bytes.iter().map(|byte| char::from(NONCE_CHARS[usize::from(byte & 63)])).collect())
+}
+
+/// Whether a draw from 0 to 99 is below `percent`.
+fn draw(percent: u8) -> Result<bool, Error> {
+    let drawn = u64::from_le_bytes(random::<8>()?) % 100;
+    Ok(drawn < u64::from(percent))
+}

@@ -1,0 +1,313 @@
+//! A submitted job, followed to its result.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinHandle},
+};
+
+use super::{
+    JobOutput, Lilypad,
+    creator::{CreatorRole, Progress},
+    driver::Signal,
+    settlement::{self, Receipt},
+};
+use crate::{
+    Error,
+    deal::{
+        DealState, DealTerms,
+        roles::{Creator, CreatorEvent, CreatorOutcome},
+    },
+    types::{DealId, JobOfferId},
+};
+
+/// A state the job entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stage {
+    /// The state.
+    pub state: DealState,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.state.fmt(f)
+    }
+}
+
+/// How [`Job::interrupt`] left the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupted {
+    /// Nothing was agreed: the job is off and nothing is charged.
+    Cancelled,
+    /// Both parties agreed: the job goes on without us and can be attached to again.
+    Detached,
+}
+
+/// A submitted job. Dropping it stops following the job, not the job: [`Lilypad::attach`] takes it up again.
+#[must_use = "a job is followed by next() or output()"]
+pub struct Job {
+    lilypad: Lilypad,
+    id: JobOfferId,
+    role: Arc<CreatorRole>,
+    inbox: mpsc::Sender<Signal<CreatorEvent>>,
+    progressed: mpsc::UnboundedReceiver<Progress>,
+    task: Option<JoinHandle<Result<Creator, Error>>>,
+    terms: Option<DealTerms>,
+    outcome: Option<CreatorOutcome>,
+    machine: Option<Creator>,
+    from_block: u64,
+    is_agreed: bool,
+    is_told: bool,
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("id", &self.id).field("terms", &self.terms).finish_non_exhaustive()
+    }
+}
+
+impl Job {
+    pub(super) fn new(
+        lilypad: Lilypad,
+        id: JobOfferId,
+        role: Arc<CreatorRole>,
+        inbox: mpsc::Sender<Signal<CreatorEvent>>,
+        progressed: mpsc::UnboundedReceiver<Progress>,
+        task: JoinHandle<Result<Creator, Error>>,
+        from_block: u64,
+    ) -> Self {
+        Self {
+            lilypad,
+            id,
+            role,
+            inbox,
+            progressed,
+            task: Some(task),
+            terms: None,
+            outcome: None,
+            machine: None,
+            from_block,
+            is_agreed: false,
+            is_told: false,
+        }
+    }
+
+    /// The id of the job's offer.
+    pub fn id(&self) -> &JobOfferId {
+        &self.id
+    }
+
+    /// The id of the job's deal, once it is matched.
+    pub fn deal_id(&self) -> Option<&DealId> {
+        self.terms.as_ref().map(|terms| &terms.deal_id)
+    }
+
+    /// What was agreed to, once the job is matched.
+    pub fn terms(&self) -> Option<&DealTerms> {
+        self.terms.as_ref()
+    }
+
+    /// The next state the job enters; `None` once it has its result. Cancel safe.
+    ///
+    /// # Errors
+    /// [`Error::Job`], [`Error::Timeout`] or [`Error::Funds`] when the job ended without a result; after that, `None`.
+    pub async fn next(&mut self) -> Option<Result<Stage, Error>> {
+        loop {
+            let progress = match &mut self.task {
+                Some(task) => tokio::select! {
+                    biased;
+                    progress = self.progressed.recv() => progress,
+                    ended = task => {
+                        if let Err(error) = self.take_end(ended) {
+                            return Some(Err(error));
+                        }
+                        continue;
+                    }
+                },
+                None => self.progressed.try_recv().ok(),
+            };
+            match progress {
+                Some(Progress::State(state)) => {
+                    self.is_agreed |= state != DealState::DealNegotiating;
+                    return Some(Ok(Stage { state }));
+                }
+                Some(Progress::Matched(terms)) => self.terms = Some(*terms),
+                Some(Progress::Ended(outcome)) => {
+                    self.outcome = Some(outcome.clone());
+                    self.is_told = true;
+                    return self.failure(&outcome).map(Err);
+                }
+                // A job that had ended before it was attached to is told of once.
+                None if std::mem::replace(&mut self.is_told, true) => return None,
+                None => return self.outcome.as_ref().and_then(|outcome| self.failure(outcome)).map(Err),
+            }
+        }
+    }
+
+    /// Waits for the end of the driver; an error if the store failed under it.
+    async fn ended(&mut self) -> Result<(), Error> {
+        let Some(task) = self.task.as_mut() else { return Ok(()) };
+        let ended = task.await;
+        self.take_end(ended)
+    }
+
+    fn take_end(&mut self, ended: Result<Result<Creator, Error>, JoinError>) -> Result<(), Error> {
+        self.task = None;
+        match ended {
+            Ok(machine) => {
+                let machine = machine?;
+                self.outcome = machine.outcome().cloned();
+                self.terms = machine.terms().cloned();
+                self.machine = Some(machine);
+            }
+            Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Waits for the result and reads what was paid for it.
+    ///
+    /// # Errors
+    /// As [`Job::next`]; [`Error::Chain`] when the settlement can't be read.
+    pub async fn output(&mut self) -> Result<JobOutput, Error> {
+        while self.outcome.is_none() {
+            match self.next().await {
+                Some(stage) => drop(stage?),
+                None => break,
+            }
+        }
+        self.ended().await?;
+        let outcome = self.outcome.clone();
+        if let Some(error) = outcome.as_ref().and_then(|outcome| self.failure(outcome)) {
+            return Err(error);
+        }
+        let record = self.role.snapshot();
+        let lost =
+            |what: &str| Error::Job { what: format!("job {} ended without {what}", self.id), hint: String::new() };
+        let terms = self.terms.clone().ok_or_else(|| lost("a deal"))?;
+        let known = self.machine.as_ref().and_then(Creator::result).cloned();
+        let result = record.result.clone().or(known).ok_or_else(|| lost("a result"))?;
+        // A job that had ended before it was attached to was downloaded then.
+        let earlier = self.lilypad.inner.config.paths.downloads().join(terms.deal_id.as_str());
+        let dir = record.result_dir.clone().or_else(|| earlier.is_dir().then_some(earlier));
+        let dir = dir.ok_or_else(|| lost("a result folder"))?;
+        let state = self.machine.as_ref().map(Creator::agreement).unwrap_or_default();
+        let deal = self.lilypad.inner.solver.deal(&terms.deal_id).await?;
+        let settlement = settlement::read(self.role.chain.as_deref(), &terms, state, self.from_block).await?;
+        let receipt = Receipt { deal, result: result.clone(), settlement: settlement.clone() };
+        let receipt = save_receipt(&self.lilypad.inner.config.paths.receipts(), &terms.deal_id, &receipt).await;
+        Ok(JobOutput { deal_id: terms.deal_id, dir, result, settlement, receipt })
+    }
+
+    /// Leaves the job: cancels it before both parties have agreed, detaches from it after (design.md §11, ruling 6).
+    pub async fn interrupt(&mut self) -> Interrupted {
+        if self.is_agreed {
+            return Interrupted::Detached;
+        }
+        self.inbox.send(Signal::Event(CreatorEvent::Interrupted)).await.ok();
+        let wait = async {
+            while let Some(progress) = self.progressed.recv().await {
+                if let Progress::Ended(outcome) = progress {
+                    self.outcome = Some(outcome);
+                    return;
+                }
+            }
+        };
+        // Cancelling takes one request; a job that goes on does not answer.
+        tokio::time::timeout(Duration::from_secs(3), wait).await.ok();
+        match self.outcome {
+            Some(CreatorOutcome::Cancelled) => {
+                self.ended().await.ok();
+                Interrupted::Cancelled
+            }
+            _ => Interrupted::Detached,
+        }
+    }
+
+    fn failure(&self, outcome: &CreatorOutcome) -> Option<Error> {
+        let job = |what: String, hint: &str| Error::Job { what, hint: hint.to_owned() };
+        Some(match outcome {
+            CreatorOutcome::Completed { .. } => return None,
+            CreatorOutcome::ProviderFailed { reason } if reason.is_empty() => Error::Timeout {
+                what: format!("job {} was not delivered in time; nothing was charged", self.id),
+                hint: "run it again: another provider may take it".to_owned(),
+            },
+            CreatorOutcome::ProviderFailed { reason } if reason.contains("time limit") => Error::Timeout {
+                what: format!("{reason}; nothing was charged"),
+                hint: "give the module a longer executionTimeoutSeconds and Timeout, or the job less to do".to_owned(),
+            },
+            CreatorOutcome::ProviderFailed { reason } => {
+                job(format!("{reason}; nothing was charged"), provider_hint(reason))
+            }
+            CreatorOutcome::Refused { reason } => job(format!("the solver refused the job: {reason}"), ""),
+            CreatorOutcome::TooExpensive { reason } => {
+                job(reason.clone(), "raise --max-price, or choose another provider with --target")
+            }
+            CreatorOutcome::AgreeFailed { reason, funds: true } => {
+                Error::Funds { what: reason.clone(), hint: format!("send ETH and LP to {}", self.lilypad.address()) }
+            }
+            CreatorOutcome::AgreeFailed { reason, funds: false } => {
+                job(format!("the deal was not agreed: {reason}"), "")
+            }
+            CreatorOutcome::DownloadFailed { reason } => {
+                job(format!("the result can't be fetched: {reason}"), "try again with lilypad jobs attach")
+            }
+            CreatorOutcome::TimedOut { state: DealState::TimeoutMatch } => Error::Timeout {
+                what: "no provider matched the job in time; nothing was charged".to_owned(),
+                hint: "lower the module's machine needs, raise --max-price, or leave --target out".to_owned(),
+            },
+            CreatorOutcome::TimedOut { state: DealState::JobOfferCancelled } => job(
+                "job was cancelled: one party did not agree in time; nothing was charged".to_owned(),
+                "run it again",
+            ),
+            CreatorOutcome::TimedOut { .. } => {
+                Error::Timeout { what: "job timed out".to_owned(), hint: "run it again".to_owned() }
+            }
+            CreatorOutcome::Cancelled => job("job was cancelled; nothing was charged".to_owned(), ""),
+        })
+    }
+}
+
+fn provider_hint(reason: &str) -> &'static str {
+    if reason.contains("image '") {
+        "build or pull the image on the provider's machine, or correct its name in the module"
+    } else if reason.contains("memory") {
+        "give the job more with Resources.Memory in the module's template"
+    } else if reason.contains("docker") {
+        "start a Docker engine on the provider's machine"
+    } else {
+        ""
+    }
+}
+
+async fn save_receipt(folder: &Path, deal: &DealId, receipt: &Receipt) -> Option<PathBuf> {
+    let path = folder.join(format!("{deal}.json"));
+    let text = serde_json::to_vec_pretty(receipt).ok()?;
+    let saved = async {
+        tokio::fs::create_dir_all(folder).await?;
+        tokio::fs::write(&path, text).await
+    };
+    match saved.await {
+        Ok(()) => Some(path),
+        Err(error) => {
+            tracing::warn!(target: "lilypad::client", %deal, %error, "the receipt could not be saved");
+            None
+        }
+    }
+}
