@@ -322,6 +322,13 @@ impl Role for CreatorRole {
         let state = match event {
             // The match may be told before the offer's post is answered: either shows that the job is there.
             CreatorEvent::OfferPosted { .. } | CreatorEvent::DealFound { .. } => DealState::DealNegotiating,
+            // Given up or never delivered: which of the two, the provider's record says.
+            CreatorEvent::ChainState { state: AgreementState::TimeoutSubmitResults } => return,
+            CreatorEvent::ResultFetched { result }
+                if machine.agreement() == AgreementState::TimeoutSubmitResults && result.error.is_empty() =>
+            {
+                DealState::TimeoutExecution
+            }
             CreatorEvent::ChainState { state } => state.to_deal_state(),
             CreatorEvent::OfferState { state } => *state,
             _ => return,

@@ -211,11 +211,10 @@ pub(super) async fn spawn(config: DevnetBuilder) -> Result<DevnetHandle, Error> 
         .await
     };
 
-    let executors = match &config.executors {
-        Some(executors) => executors.clone(),
+    let (executors, kinds) = match &config.executors {
+        Some(executors) => (executors.clone(), executors.kinds().map(|kind| kind.to_string()).collect()),
         None => default_executors().await?,
     };
-    let kinds = executors.kinds().map(|kind| kind.to_string()).collect();
     let fetcher = Arc::new(Fetcher::new(&config.paths.data, FetchPolicy::strangers()).with_embedded());
     let parties = TrustedParties {
         solver: solver.address().to_string(),
@@ -275,16 +274,22 @@ pub(super) async fn spawn(config: DevnetBuilder) -> Result<DevnetHandle, Error> 
     })
 }
 
-/// WASM always; Docker where an engine answers.
-async fn default_executors() -> Result<ExecutorSet, Error> {
+/// WASM always; Docker where an engine answers. Also gives the names of what is there now.
+async fn default_executors() -> Result<(ExecutorSet, Vec<String>), Error> {
     let wasm = WasmExecutor::new()
         .map_err(|e| Error::Io { what: "the WASM engine".to_owned(), source: std::io::Error::other(e.to_string()) })?;
     let set = ExecutorSet::new().with(wasm);
     let docker = DockerExecutor::new(DockerConfig::new("devnet"));
     let answers = tokio::time::timeout(ENGINE_ANSWER, Executor::is_available(&docker)).await;
-    if answers != Ok(true) {
+    let mut kinds: Vec<_> = set.kinds().map(|kind| kind.to_string()).collect();
+    if answers == Ok(true) {
+        kinds.push(docker.kind().to_string());
+        if let Err(error) = docker.remove_orphans().await {
+            tracing::warn!(target: "lilypad::devnet", %error, "old containers could not be removed");
+        }
+    } else {
         // Jobs that ask for Docker are told so; an engine that comes up later is found then.
         tracing::info!(target: "lilypad::devnet", "no Docker engine answers: only WASM jobs run");
     }
-    Ok(set.with(docker))
+    Ok((set.with(docker), kinds))
 }
