@@ -24,8 +24,7 @@ pub(super) async fn running(paths: &Paths) -> Option<DevnetInfo> {
         wallet: Wallet::random(),
         domain: RequestDomain { solver: info.solver, chain_id: info.chain_id, controller: info.controller },
     };
-    let mut options = HttpOptions::default();
-    options.attempts = 1;
+    let options = HttpOptions { attempts: 1, ..HttpOptions::default() };
     let answer = tokio::time::timeout(ANSWER, HttpSolver::connect_with(&info.solver_url, auth, options)).await;
     answer.ok()?.ok().map(|_| info)
 }
@@ -62,7 +61,7 @@ impl Lilypad {
     /// # Errors
     /// As [`Lilypad::connect`].
     pub async fn join(info: &DevnetInfo, paths: Paths, wallet: Wallet) -> Result<Self, Error> {
-        let store = SqliteStore::open(&paths.state.join(format!("creator-{}.sqlite", info.genesis)))?;
+        let store = SqliteStore::open(paths.state.join(format!("creator-{}.sqlite", info.genesis)))?;
         let mut config = config(info, paths);
         config.store = Some(Arc::new(store));
         Self::connect_with(config, wallet).await
