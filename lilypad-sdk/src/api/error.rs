@@ -1,6 +1,10 @@
 //! What goes wrong at the solver's API: one table of statuses and texts, read by client and server alike.
 
 use super::AuthError;
+use crate::types::one_line;
+
+/// Most characters of an answer that are looked at.
+const MAX_ANSWER_CHARS: usize = 64 << 10;
 
 /// The result of an API call.
 pub type ApiResult<T> = Result<T, ApiError>;
@@ -227,7 +231,7 @@ impl ApiError {
 
     /// What an answer means: the variant whose text it carries, else [`ApiError::Other`].
     pub fn from_answer(status: u16, body: &str) -> Self {
-        let text = body.strip_suffix('\n').unwrap_or(body);
+        let text = &*one_line(body.strip_suffix('\n').unwrap_or(body), MAX_ANSWER_CHARS);
         let between = |start: &str, end: &str| text.strip_prefix(start)?.strip_suffix(end).map(str::to_owned);
         if let Some(refusal) = Refusal::from_text(text) {
             return Self::Refused(refusal);
@@ -326,6 +330,12 @@ mod tests {
             form(Refusal::StaleJobOffer).1.starts_with("Job offer rejected because CreatedAt time is not recent, ")
         );
         assert_eq!(ApiError::Auth(AuthError::MissingUser).in_form(), (401, "Unauthorized".into()));
+    }
+
+    #[test]
+    fn a_solvers_words_do_not_reach_the_terminal_as_they_are() {
+        let error = ApiError::from_answer(500, "\x1b[2Jno\x07\n");
+        assert!(!error.to_string().chars().any(char::is_control), "{error:?}");
     }
 
     #[test]

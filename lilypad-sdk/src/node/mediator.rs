@@ -67,6 +67,11 @@ async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), NodeErr
             },
         };
         for deal in found.into_iter().filter(|d| d.mediator == shared.address.to_string()) {
+            // The chain says only that a deal of this id is ours to check: its content must be what the id stands for.
+            if !deal.is_consistent() {
+                tracing::warn!(target: "lilypad::node", deal = %deal.id, "a deal whose id is not its content's is left alone");
+                continue;
+            }
             if let Some(inbox) = inboxes.get(&deal.id) {
                 inbox.try_send(Signal::Look).ok();
                 continue;

@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Service, Workshop};
@@ -68,6 +71,27 @@ impl ProviderConfig {
     }
 }
 
+impl ProviderConfig {
+    /// Whether a deal that the solver tells of is about an offer of ours, as we make them. A solver can make up both.
+    fn check_deal(&self, container: &DealContainer) -> Result<(), &'static str> {
+        let (deal, offer) = (&container.deal, &container.deal.resource_offer);
+        let trusted = &self.trusted_parties;
+        let is_trusted =
+            |mediator: &String| trusted.mediators.as_ref().is_some_and(|mediators| mediators.contains(mediator));
+        let checks = [
+            (container.is_consistent(), "its id is not the one of its content"),
+            (offer.resource_provider == self.address.to_string(), "it is another provider's"),
+            ((0..i64::from(self.slots)).contains(&offer.index), "we have no such machine"),
+            (offer.spec == self.spec, "it promises another machine than ours"),
+            (offer.default_pricing == self.pricing, "it names another price than ours"),
+            (offer.trusted_parties == *trusted, "it trusts others than we do"),
+            (deal.members.solver == trusted.solver, "it names another solver"),
+            (deal.members.mediators.iter().flatten().all(is_trusted), "it names a mediator whom we do not trust"),
+        ];
+        checks.into_iter().find(|(is_right, _)| !is_right).map_or(Ok(()), |(_, why)| Err(why))
+    }
+}
+
 /// How long one step of a deal may take to get through.
 const STEP_PATIENCE: std::time::Duration = std::time::Duration::from_secs(240);
 /// How often the listed offers are compared with what should be listed.
@@ -87,6 +111,8 @@ struct Shared {
     workshop: Workshop,
     /// Which deal holds which slot.
     busy: Mutex<HashMap<i64, DealId>>,
+    /// As many runs at once as there are slots, whatever deals a solver tells of.
+    runs: Semaphore,
     freed: mpsc::UnboundedSender<()>,
 }
 
@@ -99,7 +125,9 @@ pub fn spawn_provider(
     workshop: Workshop,
 ) -> Service {
     let (freed, freed_rx) = mpsc::unbounded_channel();
-    let shared = Arc::new(Shared { config, chain, solver, store, workshop, busy: Mutex::new(HashMap::new()), freed });
+    let runs = Semaphore::new(usize::try_from(config.slots).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS));
+    let busy = Mutex::new(HashMap::new());
+    let shared = Arc::new(Shared { config, chain, solver, store, workshop, busy, runs, freed });
     Service::spawn("resource provider", move |stop| run(shared, freed_rx, stop))
 }
 
@@ -185,6 +213,10 @@ fn start_deal(
     deals: &mut JoinSet<DealId>,
 ) {
     if inboxes.contains_key(&container.id) {
+        return;
+    }
+    if !stored && let Err(why) = shared.config.check_deal(&container) {
+        tracing::warn!(target: "lilypad::node", deal = %container.id, why, "a deal of the solver is not taken up");
         return;
     }
     let id = container.id.clone();
@@ -401,6 +433,8 @@ impl Role for ProviderRole {
         match effect {
             ProviderEffect::Agree { terms } => self.agree(&terms).await,
             ProviderEffect::Run { .. } => {
+                // Never closed; and a run without a permit is better than none.
+                let _permit = self.shared.runs.acquire().await;
                 let outcome =
                     self.shared.workshop.run(&self.container.deal, &self.shared.solver, self.run.child_token()).await;
                 vec![ProviderEvent::RunEnded(outcome)]
@@ -433,5 +467,75 @@ impl Role for ProviderRole {
 
     fn is_finished(machine: &Provider) -> bool {
         machine.is_finished()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::types::{Deal, DealMembers, DealState, JobOffer, Timestamp};
+
+    fn config() -> ProviderConfig {
+        let parties =
+            TrustedParties { solver: "0xs".into(), mediators: Some(vec!["0xm".into()]), ..Default::default() };
+        ProviderConfig::new(Address::repeat_byte(7), parties)
+    }
+
+    fn container(change: impl FnOnce(&mut Deal)) -> DealContainer {
+        let config = config();
+        let provider = config.address.to_string();
+        let mut deal = Deal {
+            members: DealMembers {
+                solver: "0xs".into(),
+                job_creator: "0xc".into(),
+                resource_provider: provider.clone(),
+                mediators: Some(vec!["0xm".into()]),
+            },
+            pricing: config.pricing.clone(),
+            job_offer: JobOffer { job_creator: "0xc".into(), ..JobOffer::default() },
+            resource_offer: ResourceOffer {
+                resource_provider: provider,
+                spec: config.spec.clone(),
+                default_pricing: config.pricing,
+                trusted_parties: config.trusted_parties,
+                ..ResourceOffer::default()
+            },
+            ..Deal::default()
+        };
+        change(&mut deal);
+        deal.job_offer.id = deal.job_offer.compute_id();
+        deal.resource_offer.id = deal.resource_offer.compute_id();
+        deal.id = deal.compute_id();
+        DealContainer::new(deal, DealState::DealNegotiating, Timestamp::from_millis(1))
+    }
+
+    #[test]
+    fn a_deal_on_our_own_offer_is_taken_up() {
+        assert_eq!(config().check_deal(&container(|_| ())), Ok(()));
+    }
+
+    #[test]
+    fn offers_that_a_solver_made_up_are_not_ours() {
+        let refused = |change: fn(&mut Deal)| config().check_deal(&container(change)).unwrap_err();
+        assert_eq!(
+            refused(|deal| deal.resource_offer.default_pricing.instruction_price = 0),
+            "it names another price than ours"
+        );
+        assert_eq!(refused(|deal| deal.resource_offer.index = 1), "we have no such machine");
+        assert_eq!(refused(|deal| deal.resource_offer.spec.ram = 1), "it promises another machine than ours");
+        assert_eq!(refused(|deal| deal.members.solver = "0xe".into()), "it names another solver");
+        assert!(refused(|deal| deal.members.mediators = Some(vec!["0xe".into()])).contains("mediator"));
+    }
+
+    #[test]
+    fn an_id_that_is_a_path_is_refused_before_anything_is_made_or_removed() {
+        for id in ["../../victim", "/victim", ""] {
+            let mut container = container(|_| ());
+            container.id = DealId::from_wire(id);
+            assert!(config().check_deal(&container).is_err(), "{id}");
+            container.deal.id = DealId::from_wire(id);
+            assert!(config().check_deal(&container).is_err(), "{id}");
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         Workload,
     },
     module::{Checkout, Fetcher, Module, ModuleError, ModuleSource, Network, Program, WasmLocation},
-    types::{Deal, DealId},
+    types::{Deal, DealId, IdError},
 };
 
 /// Runs the jobs of deals: used by providers, and by mediators who check them.
@@ -53,6 +53,9 @@ pub enum WorkshopError {
         /// Why, with the end of stderr where there is one.
         reason: String,
     },
+    /// The deal's id is none.
+    #[error("error running job: {0}")]
+    Id(#[from] IdError),
     /// A folder can't be written.
     #[error("error running job: {0}")]
     Io(#[from] std::io::Error),
@@ -71,8 +74,11 @@ impl Workshop {
     }
 
     /// Where the result folder of a deal is.
-    pub fn result_dir(&self, deal_id: &DealId) -> PathBuf {
-        self.data_dir.join("results").join(deal_id.as_str())
+    ///
+    /// # Errors
+    /// [`IdError`] for what is no id: no path is made of it.
+    pub fn result_dir(&self, deal_id: &DealId) -> Result<PathBuf, IdError> {
+        Ok(self.data_dir.join("results").join(deal_id.file_name()?))
     }
 
     /// Runs the job of `deal` from the start, whatever an earlier try left.
@@ -145,7 +151,7 @@ impl Workshop {
     async fn fetch_inputs(&self, deal_id: &DealId, solver: &HttpSolver) -> Result<PathBuf, WorkshopError> {
         let parent = self.data_dir.join("job-inputs");
         tokio::fs::create_dir_all(&parent).await?;
-        let (folder, tar) = (parent.join(deal_id.as_str()), parent.join(format!("{deal_id}.tar")));
+        let (folder, tar) = (parent.join(deal_id.file_name()?), parent.join(format!("{deal_id}.tar")));
         solver.download_inputs(deal_id, &tar).await.map_err(|e| WorkshopError::Inputs(e.to_string()))?;
         let target = folder.clone();
         let unpacked = tokio::task::spawn_blocking(move || unpack(&tar, &target)).await;
@@ -200,12 +206,14 @@ impl Workshop {
                 Workload::Wasm(wasm)
             }
         };
-        let mut request = RunRequest::new(deal.id.as_str(), workload, self.result_dir(&deal.id));
+        let mut request = RunRequest::new(deal.id.as_str(), workload, self.result_dir(&deal.id)?);
         request.outputs = job.outputs.into_iter().map(|o| OutputSpec::new(o.name, o.path)).collect();
         request.input_dir = input_dir;
         request.cancel = cancel;
-        request.limits.memory_bytes = job.resources.memory_bytes;
-        request.limits.cpu_milli = job.resources.cpu_milli;
+        // Never more than was offered, whatever the module asks for.
+        let offered = &deal.resource_offer.spec;
+        request.limits.memory_bytes = at_most(job.resources.memory_bytes, offered.ram);
+        request.limits.cpu_milli = at_most(job.resources.cpu_milli, offered.cpu_milli);
         let allowed = execution_timeout(deal.job_offer.execution_timeout_seconds)
             .map_err(|e| WorkshopError::Unsupported(e.to_string()))?;
         request.limits.time = job.timeout.unwrap_or(Duration::MAX).min(allowed);
@@ -217,7 +225,7 @@ impl Workshop {
     /// # Errors
     /// In words, when the folder can't be read or the archive can't be written.
     pub async fn pack_result(&self, deal_id: &DealId) -> Result<PathBuf, String> {
-        let folder = self.result_dir(deal_id);
+        let folder = self.result_dir(deal_id).map_err(|e| e.to_string())?;
         let tar = folder.with_extension("tar");
         let target = tar.clone();
         let packed = tokio::task::spawn_blocking(move || {
@@ -233,7 +241,7 @@ impl Workshop {
 
     /// Removes what a deal left on this machine.
     pub async fn forget(&self, deal_id: &DealId) {
-        let folder = self.result_dir(deal_id);
+        let Ok(folder) = self.result_dir(deal_id) else { return };
         for gone in
             [tokio::fs::remove_dir_all(&folder).await, tokio::fs::remove_file(folder.with_extension("tar")).await]
         {
@@ -251,6 +259,14 @@ impl Workshop {
     }
 }
 
+/// `asked`, cut at what was `offered`; an offer of 0 says nothing.
+fn at_most(asked: u64, offered: impl TryInto<u64>) -> u64 {
+    match offered.try_into() {
+        Ok(offered) if offered > 0 => asked.min(offered),
+        _ => asked,
+    }
+}
+
 fn unpack(tar: &Path, folder: &Path) -> Result<(), String> {
     if folder.exists() {
         std::fs::remove_dir_all(folder).map_err(|e| e.to_string())?;
@@ -259,4 +275,40 @@ fn unpack(tar: &Path, folder: &Path) -> Result<(), String> {
     let file = std::fs::File::open(tar).map_err(|e| e.to_string())?;
     archive::unpack(std::io::BufReader::new(file), folder, &ArchiveLimits::default()).map_err(|e| e.to_string())?;
     std::fs::remove_file(tar).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::module::FetchPolicy;
+
+    #[tokio::test]
+    async fn forgetting_a_deal_never_reaches_out_of_the_results() {
+        let root = tempfile::tempdir().unwrap();
+        let victim = root.path().join("victim");
+        std::fs::create_dir_all(victim.join("inside")).unwrap();
+        std::fs::create_dir_all(root.path().join("data/results")).unwrap();
+        let fetcher = Arc::new(Fetcher::new(root.path(), FetchPolicy::strangers()));
+        let workshop = Workshop::new(fetcher, ExecutorSet::new(), root.path().join("data"));
+        for id in ["../../victim", &victim.display().to_string(), "..", "."] {
+            let id = DealId::from_wire(id);
+            assert!(workshop.result_dir(&id).is_err(), "{id}");
+            workshop.forget(&id).await;
+            assert!(workshop.pack_result(&id).await.is_err(), "{id}");
+            assert!(victim.join("inside").is_dir(), "{id}");
+            assert!(root.path().join("data/results").is_dir(), "{id}");
+        }
+        let id: DealId = "QmbCi3yoKzckff24rUJML1ZesVb35cd2LUNMiMYksEGkWv".parse().unwrap();
+        let folder = workshop.result_dir(&id).unwrap();
+        // A link in the place of a result is taken away, what it points to is not.
+        std::os::unix::fs::symlink(&victim, &folder).unwrap();
+        workshop.forget(&id).await;
+        assert!(std::fs::symlink_metadata(&folder).is_err() && victim.join("inside").is_dir());
+    }
+
+    #[test]
+    fn a_module_gets_no_more_than_was_offered() {
+        assert_eq!((at_most(10, 5_u64), at_most(4, 5_u64), at_most(10, 0_u64)), (5, 4, 10));
+    }
 }

@@ -68,6 +68,23 @@ impl TempUpload {
     }
 }
 
+impl TempUpload {
+    /// Moves the file to `target` unless something is there: then that stays, and this file is removed. Both must lie on
+    /// one file system. Missing folders are made.
+    ///
+    /// # Errors
+    /// The first failure of the file system.
+    pub fn persist_once(self, target: &Path) -> io::Result<()> {
+        if let Some(folder) = target.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        match std::fs::hard_link(&self.path, target) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            linked => linked,
+        }
+    }
+}
+
 impl Drop for TempUpload {
     fn drop(&mut self) {
         if !self.kept {
@@ -172,4 +189,23 @@ pub(super) async fn receive(
         return Err(AuthError::BodyDiffers.into());
     }
     spool.finish(sync).await
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn the_first_upload_of_a_place_stands() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("folder/target");
+        for content in ["first", "second"] {
+            let path = dir.path().join(content);
+            std::fs::write(&path, content).unwrap();
+            TempUpload::new(path.clone(), content.len() as u64).persist_once(&target).unwrap();
+            assert!(!path.exists());
+            assert_eq!(std::fs::read_to_string(&target).unwrap(), "first");
+        }
+    }
 }

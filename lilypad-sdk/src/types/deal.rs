@@ -144,6 +144,20 @@ impl DealContainer {
             ..Self::default()
         }
     }
+
+    /// Whether the container is about the deal inside it: its id is the one that the deal's content gives, and its other
+    /// members repeat the deal's. Everything that comes from a solver is asked this before it is used.
+    pub fn is_consistent(&self) -> bool {
+        let deal = &self.deal;
+        self.id == deal.id
+            && deal.id == deal.compute_id()
+            && self.job_creator == deal.members.job_creator
+            && self.resource_provider == deal.members.resource_provider
+            && self.job_offer == deal.job_offer.id
+            && deal.job_offer.id == deal.job_offer.compute_id()
+            && self.resource_offer == deal.resource_offer.id
+            && deal.resource_offer.id == deal.resource_offer.compute_id()
+    }
 }
 
 macro_rules! merge_filled {

@@ -34,6 +34,15 @@ macro_rules! id {
                 self.0.is_empty()
             }
 
+            /// The id as the name of a file or folder: what came from the wire may hold `/` or `..`.
+            ///
+            /// # Errors
+            /// [`IdError`] unless it is an id.
+            pub fn file_name(&self) -> Result<&str, IdError> {
+                self.0.parse::<Self>()?;
+                Ok(&self.0)
+            }
+
             /// Takes a text from the wire as it is; the empty text is a blank id.
             pub fn from_wire(text: impl Into<String>) -> Self {
                 Self(text.into())
@@ -85,3 +94,18 @@ id!(/// Id of a result record, `resultsId` on chain (design.md §11, ruling 8).
     ResultId, "result");
 id!(/// Id of a result folder: its UnixFS CID (network.md §2.5).
     DataId, "data");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ids_are_file_names() {
+        let id = "QmbCi3yoKzckff24rUJML1ZesVb35cd2LUNMiMYksEGkWv";
+        assert_eq!(DealId::from_wire(id).file_name().as_ref(), Ok(&id));
+        let slashes = format!("Qm{}", "/".repeat(44));
+        for text in ["", ".", "..", "../../etc", "/etc", "Qm", &slashes, &format!("{id}/.."), &format!("{id}\0")] {
+            assert!(DealId::from_wire(text).file_name().is_err(), "{text}");
+        }
+    }
+}

@@ -23,6 +23,7 @@ mod pricing;
 mod record;
 mod result;
 mod state;
+mod text;
 mod time;
 
 mod deal;
@@ -47,5 +48,6 @@ pub use self::{
     pricing::{DealPricing, PricingMode},
     result::JobResult,
     state::{DealState, UnknownState},
+    text::one_line,
     time::Timestamp,
 };

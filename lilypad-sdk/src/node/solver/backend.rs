@@ -47,7 +47,8 @@ impl Backend for Office {
         inputs: Option<TempUpload>,
     ) -> ApiResult<JobOfferContainer> {
         if let Some(inputs) = inputs {
-            inputs.persist(&self.inputs_path(&offer.compute_id())).map_err(ApiError::internal)?;
+            // The first archive of an offer stands: what a provider ran on is what a mediator gets.
+            inputs.persist_once(&self.inputs_path(&offer.compute_id())?).map_err(ApiError::internal)?;
         }
         self.desk
             .step(move |market, now| {
@@ -138,7 +139,7 @@ impl Backend for Office {
     }
 
     async fn begin_upload(&self, id: DealId) -> ApiResult<PathBuf> {
-        let path = self.result_path(&id);
+        let path = self.result_path(&id)?;
         self.desk.ask(move |market| market.check_upload(&id).map(|()| path)).await
     }
 
@@ -147,7 +148,7 @@ impl Backend for Office {
     }
 
     async fn result_file(&self, id: DealId, _reader: Party) -> ApiResult<PathBuf> {
-        existing(self.result_path(&id)).await
+        existing(self.result_path(&id)?).await
     }
 
     async fn result_sent(&self, id: DealId) -> ApiResult<()> {
@@ -156,7 +157,7 @@ impl Backend for Office {
 
     async fn input_file(&self, id: DealId, _reader: Party) -> ApiResult<PathBuf> {
         let offer = self.desk.ask(move |market| market.deal(&id).map(|deal| deal.job_offer.clone())).await?;
-        existing(self.inputs_path(&offer)).await
+        existing(self.inputs_path(&offer)?).await
     }
 
     async fn provider_connected(&self, address: Address) -> ApiResult<()> {

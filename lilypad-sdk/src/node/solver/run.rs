@@ -10,7 +10,7 @@ use super::{
     market::{Market, MarketConfig},
 };
 use crate::{
-    api::SolverInfo,
+    api::{ApiResult, Refusal, SolverInfo},
     chain::{DynChain, EventCursor, ServiceType},
     client::driver::now,
     node::{NodeError, Service},
@@ -90,12 +90,15 @@ pub(super) struct Office {
 }
 
 impl Office {
-    pub(super) fn result_path(&self, deal: &DealId) -> PathBuf {
-        self.data_dir.join("job-files").join(deal.as_str()).join("results.tar")
+    /// Ids come from requests: what is no id becomes no path.
+    pub(super) fn result_path(&self, deal: &DealId) -> ApiResult<PathBuf> {
+        let name = deal.file_name().map_err(|_| Refusal::DealNotFound)?;
+        Ok(self.data_dir.join("job-files").join(name).join("results.tar"))
     }
 
-    pub(super) fn inputs_path(&self, offer: &JobOfferId) -> PathBuf {
-        self.data_dir.join("job-input-archives").join(offer.as_str()).join("inputs.tar")
+    pub(super) fn inputs_path(&self, offer: &JobOfferId) -> ApiResult<PathBuf> {
+        let name = offer.file_name().map_err(|_| Refusal::JobOfferNotFound)?;
+        Ok(self.data_dir.join("job-input-archives").join(name).join("inputs.tar"))
     }
 }
 
