@@ -52,6 +52,8 @@ pub(super) async fn spawn() -> Result<Anvil, Error> {
 async fn start(program: &Path) -> std::io::Result<Anvil> {
     let mut child = Command::new(program)
         .args(["--port", "0", "--host", "127.0.0.1"])
+        // A chain of development needs nobody's key.
+        .env_remove("WEB3_PRIVATE_KEY")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -32,8 +32,9 @@ const KEPT: [&str; 14] = [
     "GIT_EXEC_PATH",
 ];
 
-/// Variables that would turn `git` to another repository.
-const REMOVED: [&str; 8] = [
+/// Variables that would turn `git` to another repository, and the key, which is no other process's business.
+const REMOVED: [&str; 9] = [
+    "WEB3_PRIVATE_KEY",
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -206,6 +207,16 @@ pub(crate) fn words<const N: usize>(words: [&dyn AsRef<OsStr>; N]) -> Vec<OsStri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_command_is_given_the_key() {
+        for setup in [Setup::Own, Setup::Bare] {
+            let git = Git::new(Path::new("/"), Path::new("/"), setup, Duration::from_secs(1));
+            let set: Vec<_> = git.command.as_std().get_envs().filter(|(name, _)| *name == "WEB3_PRIVATE_KEY").collect();
+            assert!(set.iter().all(|(_, value)| value.is_none()), "{setup:?}: {set:?}");
+            assert!(setup == Setup::Bare || set.len() == 1, "removed from what is inherited");
+        }
+    }
 
     #[test]
     fn last_words_are_one_clean_line() {

@@ -35,6 +35,8 @@ use super::embedded;
 use super::reference::{check_revision, is_commit};
 use super::{ModuleError, ModuleReference, ModuleSource};
 
+/// Where folders that are run as modules are committed, below the data folder.
+const SNAPSHOTS: &str = "snapshots";
 /// Temporary folders older than this are left over.
 const STALE: Duration = Duration::from_secs(24 * 3600);
 
@@ -52,11 +54,11 @@ impl Fetcher {
         Self { data: data.into(), policy, embedded: false }
     }
 
-    /// Also knows the modules this crate carries: their short names come first, and `file://` repositories below the data
-    /// folder may be fetched. For the network `local`.
+    /// Also knows the modules this crate carries: their short names come first, and `file://` repositories that this program
+    /// made below the data folder may be fetched (not what strangers' jobs left there). For the network `local`.
     #[must_use]
     pub fn with_embedded(mut self) -> Self {
-        self.policy.allow_file_under = Some(self.data.clone());
+        self.policy.allow_files_under = ["embedded", SNAPSHOTS].map(|name| self.data.join(name)).into();
         self.embedded = true;
         self
     }

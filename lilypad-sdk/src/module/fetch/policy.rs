@@ -10,8 +10,8 @@ use crate::module::ModuleError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FetchPolicy {
-    /// Folder below which `file://` repositories may lie; `None` forbids them.
-    pub allow_file_under: Option<PathBuf>,
+    /// Folders below which `file://` repositories may lie; none forbids them.
+    pub allow_files_under: Vec<PathBuf>,
     /// Whether `git` runs with the person's own home, settings and credentials. For the person's own commands only.
     pub user_credentials: bool,
     /// Hosts that may be asked; `None` for any.
@@ -26,7 +26,7 @@ impl FetchPolicy {
     /// For the person's own commands: their settings and credentials, any https host.
     pub fn own() -> Self {
         Self {
-            allow_file_under: None,
+            allow_files_under: Vec::new(),
             user_credentials: true,
             hosts: None,
             allow_private_addresses: true,
@@ -74,14 +74,14 @@ impl FetchPolicy {
     }
 
     fn check_file(&self, path: &Path) -> Result<Location, &'static str> {
-        let Some(root) = &self.allow_file_under else { return Err("only https:// repositories can be used") };
-        let outside = "the folder does not lie below the one allowed";
-        let path = path.canonicalize().map_err(|_| outside)?;
-        let root = root.canonicalize().map_err(|_| outside)?;
-        if path == root || !path.starts_with(&root) {
-            return Err(outside);
+        if self.allow_files_under.is_empty() {
+            return Err("only https:// repositories can be used");
         }
-        Ok(Location::File(path))
+        let outside = "the folder does not lie below one that is allowed";
+        let path = path.canonicalize().map_err(|_| outside)?;
+        let roots = self.allow_files_under.iter().filter_map(|root| root.canonicalize().ok());
+        let is_inside = |root: PathBuf| path != root && path.starts_with(root);
+        if roots.into_iter().any(is_inside) { Ok(Location::File(path)) } else { Err(outside) }
     }
 }
 
@@ -221,7 +221,7 @@ mod tests {
         let inside = root.path().join("a");
         std::fs::create_dir(&inside).unwrap();
         let mut policy = FetchPolicy::strangers();
-        policy.allow_file_under = Some(root.path().to_owned());
+        policy.allow_files_under = vec![root.path().to_owned()];
         let url = |path: &Path| format!("file://{}", path.display());
         assert!(policy.check(&url(&inside)).is_ok());
         assert!(policy.check(&url(&root.path().join("missing"))).is_err());

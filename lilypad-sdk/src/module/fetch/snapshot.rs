@@ -48,7 +48,7 @@ impl Fetcher {
         }
         commit.args(words([&"commit", &"--quiet", &"--allow-empty", &"--message=snapshot"])).run(&shown).await?;
         let commit = inside(git(&dir)).args(words([&"rev-parse", &"HEAD"])).run(&shown).await?;
-        let target = self.data.join("snapshots").join(&commit);
+        let target = self.data.join(super::SNAPSHOTS).join(&commit);
         // Its HEAD names a branch; a detached one marks it as finished, as in a checkout.
         let head = repo.join(".git/HEAD");
         std::fs::write(&head, format!("{commit}\n")).map_err(io("write", &head))?;

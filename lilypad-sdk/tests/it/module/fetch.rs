@@ -41,8 +41,8 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
-        let repo = data.path().join("remote");
-        std::fs::create_dir(&repo).unwrap();
+        let repo = data.path().join("snapshots/remote");
+        std::fs::create_dir_all(&repo).unwrap();
         git(&repo, &["init", "-q", "-b", "main"]);
         std::fs::write(repo.join("lilypad_module.json.tmpl"), TEMPLATE).unwrap();
         let commit = |message: &str| {
