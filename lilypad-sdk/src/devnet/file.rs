@@ -1,6 +1,10 @@
 //! The file through which other terminals find a devnet.
 
-use std::{fs, io, os::unix::fs::OpenOptionsExt, path::PathBuf};
+use std::{
+    fs, io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::PathBuf,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +51,14 @@ pub(super) fn path(paths: &Paths) -> PathBuf {
 
 /// The devnet that is announced, if its process lives.
 pub(super) fn read(paths: &Paths) -> Option<DevnetInfo> {
-    let text = fs::read(path(paths)).ok()?;
+    let path = path(paths);
+    let meta = fs::symlink_metadata(&path).ok()?;
+    // Whoever writes it chooses the chain and the solver that is joined.
+    if !meta.is_file() || meta.mode() & 0o022 != 0 || meta.uid() != fs::metadata(&paths.state).ok()?.uid() {
+        tracing::warn!(target: "lilypad::devnet", path = %path.display(), "others may write to this file, it is not used");
+        return None;
+    }
+    let text = fs::read(path).ok()?;
     let info: DevnetInfo = serde_json::from_slice(&text).ok()?;
     fs::exists(format!("/proc/{}", info.pid)).unwrap_or(true).then_some(info)
 }
@@ -72,4 +83,58 @@ pub(super) fn remove(paths: &Paths, info: &DevnetInfo) {
 /// One token, for funding.
 pub(super) fn ether(count: u64) -> crate::types::Amount {
     crate::types::Amount::from_wei(U256::from(count) * U256::from(crate::types::WEI_PER_TOKEN))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn info() -> DevnetInfo {
+        DevnetInfo {
+            pid: std::process::id(),
+            rpc_url: "http://127.0.0.1:1".into(),
+            chain_id: 31337,
+            genesis: "0x".into(),
+            controller: Address::ZERO,
+            token: Address::ZERO,
+            solver_url: "http://127.0.0.1:2".into(),
+            solver: Address::ZERO,
+            mediators: Vec::new(),
+            providers: Vec::new(),
+            job_creator: Address::ZERO,
+            executors: Vec::new(),
+            data_dir: PathBuf::new(),
+        }
+    }
+
+    #[test]
+    fn only_a_file_that_nobody_else_can_write_is_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths { data: dir.path().join("data"), state: dir.path().join("state") };
+        fs::create_dir(&paths.state).unwrap();
+        write(&paths, &info()).unwrap();
+        let file = path(&paths);
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(read(&paths), Some(info()));
+
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+        assert_eq!(read(&paths), None);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        let elsewhere = dir.path().join("elsewhere");
+        fs::rename(&file, &elsewhere).unwrap();
+        symlink(&elsewhere, &file).unwrap();
+        assert_eq!(read(&paths), None, "a link");
+    }
+
+    #[test]
+    fn a_devnet_whose_process_is_gone_is_not_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths { data: dir.path().join("data"), state: dir.path().to_owned() };
+        // Beyond the largest process id.
+        write(&paths, &DevnetInfo { pid: 4_194_305, ..info() }).unwrap();
+        assert_eq!(read(&paths), None);
+    }
 }

@@ -6,7 +6,7 @@ use super::{Devnet, DevnetInfo, file};
 use crate::{
     Error, Lilypad,
     api::RequestDomain,
-    chain::{Network, RpcConfig},
+    chain::{Network, RpcChain, RpcConfig},
     client::{ConnectConfig, HttpAuth, HttpOptions, HttpSolver, Paths},
     store::SqliteStore,
     wallet::Wallet,
@@ -26,7 +26,13 @@ pub(super) async fn running(paths: &Paths) -> Option<DevnetInfo> {
     };
     let options = HttpOptions { attempts: 1, ..HttpOptions::default() };
     let answer = tokio::time::timeout(ANSWER, HttpSolver::connect_with(&info.solver_url, auth, options)).await;
-    answer.ok()?.ok().map(|_| info)
+    answer.ok()?.ok()?;
+    // Process ids and ports are given out again, and every devnet has the same keys: only the chain tells them apart.
+    let mut rpc = RpcConfig::for_network(&Network::local());
+    rpc.endpoints = vec![info.rpc_url.clone()];
+    let genesis = async { RpcChain::connect(rpc, None).await.ok()?.genesis_hash().await.ok() };
+    let genesis = tokio::time::timeout(ANSWER, genesis).await.ok()??;
+    (genesis.to_string() == info.genesis).then_some(info)
 }
 
 impl Lilypad {
