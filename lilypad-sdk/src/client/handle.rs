@@ -24,8 +24,11 @@ use crate::{
         DealState, DealTerms,
         roles::{Creator, CreatorEvent, CreatorOutcome},
     },
-    types::{DealId, JobOfferId},
+    types::{DealId, JobOfferId, one_line},
 };
+
+/// Most characters of a failure's reason that are shown.
+const MAX_REASON_CHARS: usize = 4000;
 
 /// A state the job entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -241,7 +244,9 @@ impl Job {
     }
 
     fn failure(&self, outcome: &CreatorOutcome) -> Option<Error> {
-        let job = |what: String, hint: &str| Error::Job { what, hint: hint.to_owned() };
+        // The words are the solver's and the provider's: strangers'.
+        let clean = |text: &str| one_line(text, MAX_REASON_CHARS);
+        let job = |what: String, hint: &str| Error::Job { what: clean(&what), hint: hint.to_owned() };
         Some(match outcome {
             CreatorOutcome::Completed { .. } => return None,
             CreatorOutcome::ProviderFailed { reason } if reason.is_empty() => Error::Timeout {
@@ -249,7 +254,7 @@ impl Job {
                 hint: "run it again: another provider may take it".to_owned(),
             },
             CreatorOutcome::ProviderFailed { reason } if reason.contains("time limit") => Error::Timeout {
-                what: format!("{reason}; nothing was charged"),
+                what: clean(&format!("{reason}; nothing was charged")),
                 hint: "give the module a longer executionTimeoutSeconds and Timeout, or the job less to do".to_owned(),
             },
             CreatorOutcome::ProviderFailed { reason } => {
@@ -260,7 +265,7 @@ impl Job {
                 job(reason.clone(), "raise --max-price, or choose another provider with --target")
             }
             CreatorOutcome::AgreeFailed { reason, funds: true } => {
-                Error::Funds { what: reason.clone(), hint: format!("send ETH and LP to {}", self.lilypad.address()) }
+                Error::Funds { what: clean(reason), hint: format!("send ETH and LP to {}", self.lilypad.address()) }
             }
             CreatorOutcome::AgreeFailed { reason, funds: false } => {
                 job(format!("the deal was not agreed: {reason}"), "")

@@ -279,6 +279,10 @@ impl Creator {
         {
             return Err(format!("deal {} names other parties than its offers", deal.id));
         }
+        let (target, provider) = (&self.offer.target.address, &deal.members.resource_provider);
+        if !target.is_empty() && !target.eq_ignore_ascii_case(provider) {
+            return Err(format!("deal {} is with provider {provider}, the job is for {target} only", deal.id));
+        }
         let trusted = self.offer.trusted_parties.mediators.as_deref().unwrap_or_default();
         if let Some(stranger) = deal.members.mediators.iter().flatten().find(|m| !trusted.contains(m)) {
             return Err(format!("deal {} names mediator {stranger}, whom the job does not trust", deal.id));

@@ -95,6 +95,19 @@ fn state(state: AgreementState) -> CreatorEvent {
 }
 
 #[test]
+fn a_deal_with_another_provider_than_the_target_is_refused() {
+    for (target, agrees) in [(PROVIDER.to_lowercase(), true), (CREATOR.to_owned(), false)] {
+        let mut found = container(1);
+        found.deal.job_offer.target.address = target;
+        found.deal.job_offer.id = found.deal.job_offer.compute_id();
+        found.deal.id = found.deal.compute_id();
+        let mut creator = Creator::new(found.deal.job_offer.clone(), limits(false));
+        let effects = drive(&mut creator, &[CreatorEvent::Started, CreatorEvent::DealFound { deal: found }]);
+        assert_eq!(keys::<Creator>(&effects).contains(&"agree".to_owned()), agrees);
+    }
+}
+
+#[test]
 fn a_good_job_is_posted_agreed_fetched_and_accepted() {
     let mut creator = Creator::new(offer(), limits(false));
     let effects = drive(
