@@ -33,6 +33,8 @@ pub enum Limit {
     TemplateBytes,
     /// Blocks, parentheses or template calls nest deeper than `nesting`.
     Nesting,
+    /// More variables are visible at one place than anybody can use: 1000.
+    Variables,
     /// More than `output_bytes` were written.
     OutputBytes,
     /// More than `steps` were taken.
@@ -46,6 +48,7 @@ impl fmt::Display for Limit {
         f.write_str(match self {
             Self::TemplateBytes => "template size",
             Self::Nesting => "nesting depth",
+            Self::Variables => "variable count",
             Self::OutputBytes => "output size",
             Self::Steps => "step count",
             Self::ValueBytes => "size of built text",

@@ -12,6 +12,11 @@ use super::{Limits, Template};
 
 type Outcome<T> = Result<T, TemplateError>;
 
+/// Names of variables that are compared in the time of a step.
+const NAMES_PER_STEP: usize = 16;
+/// Bytes of text that a function looks at in the time of a step.
+const BYTES_PER_STEP: usize = 256;
+
 pub(super) fn run(template: &Template, data: &Value) -> Outcome<Vec<u8>> {
     let name: &[u8] = template.name.as_bytes();
     let data = Typed::plain(data.clone());
@@ -92,7 +97,12 @@ impl<'t> Exec<'t> {
     }
 
     fn step(&mut self) -> Outcome<()> {
-        self.steps += 1;
+        self.charge(1)
+    }
+
+    /// Counts work that takes as long as `steps` steps.
+    fn charge(&mut self, steps: usize) -> Outcome<()> {
+        self.steps = self.steps.saturating_add(steps);
         if self.steps > self.limits.steps {
             return Err(self.limit(Limit::Steps, self.limits.steps));
         }
@@ -117,14 +127,17 @@ impl<'t> Exec<'t> {
 
     // Variables.
 
-    fn variable(&self, name: &str) -> Outcome<Typed> {
-        match self.vars.iter().rev().find(|(known, _)| **known == *name) {
+    fn variable(&mut self, name: &str) -> Outcome<Typed> {
+        let found = self.vars.iter().rev().position(|(known, _)| **known == *name);
+        self.charge(found.unwrap_or(self.vars.len()) / NAMES_PER_STEP)?;
+        match found.and_then(|back| self.vars.iter().rev().nth(back)) {
             Some((_, value)) => Ok(value.clone()),
             None => Err(self.error(format_args!("undefined variable: {name}"))),
         }
     }
 
     fn assign(&mut self, name: &str, value: Typed) -> Outcome<()> {
+        self.charge(self.vars.len() / NAMES_PER_STEP)?;
         match self.vars.iter_mut().rev().find(|(known, _)| **known == *name) {
             Some((_, slot)) => {
                 *slot = value;
@@ -393,6 +406,7 @@ impl<'t> Exec<'t> {
     }
 
     fn fields(&mut self, mut receiver: Typed, fields: &[Arc<str>], has_args: bool) -> Outcome<Typed> {
+        self.charge(fields.len())?;
         for (index, field) in fields.iter().enumerate() {
             receiver = self.field(receiver, field, has_args && index + 1 == fields.len())?;
         }
@@ -504,6 +518,9 @@ impl<'t> Exec<'t> {
             }
             values.push(self.fit(piped, param(args.len()))?);
         }
+        // A function looks at all of its texts, however cheap it was to name them.
+        let looked_at = values.iter().map(|value| value.value.weight()).fold(0, usize::saturating_add);
+        self.charge(looked_at.saturating_add(shown.as_ref().map_or(0, String::len)) / BYTES_PER_STEP)?;
         let room = self.limits.value_bytes.saturating_sub(self.built);
         match funcs::call(function, &values, &shown.unwrap_or_default(), room) {
             Ok(value) => {

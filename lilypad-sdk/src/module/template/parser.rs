@@ -60,6 +60,9 @@ enum Control {
     Range,
 }
 
+/// Most variables that are visible at one place; each use of one looks through them.
+const MAX_VARIABLES: usize = 1000;
+
 /// Parses one template; a definition inside the text gets its own.
 struct Parser<'s, 'a> {
     shared: &'s mut Shared<'a>,
@@ -151,6 +154,16 @@ impl<'s, 'a> Parser<'s, 'a> {
     fn expect(&mut self, kind: Kind, context: &str) -> Parsed<Token<'a>> {
         let token = self.next_non_space();
         if token.kind == kind { Ok(token) } else { Err(self.unexpected(token, context)) }
+    }
+
+    fn declare(&mut self, name: Arc<str>) -> Parsed<()> {
+        if self.vars.len() >= MAX_VARIABLES {
+            let line = self.tokens[0].line;
+            let message = format!("template: {}:{line}: more than {MAX_VARIABLES} variables", self.shared.name);
+            return Err(TemplateError::limit(Phase::Parse, line, Limit::Variables, message));
+        }
+        self.vars.push(name);
+        Ok(())
     }
 
     fn enter(&mut self) -> Parsed<()> {
@@ -431,13 +444,13 @@ impl<'s, 'a> Parser<'s, 'a> {
                 pipe.assign = next.kind == Kind::Assign;
                 self.next_non_space();
                 pipe.decl.push(Arc::clone(&name));
-                self.vars.push(name);
+                self.declare(name)?;
                 return Ok(());
             }
             if next.kind == Kind::Char && next.val == b"," {
                 self.next_non_space();
                 pipe.decl.push(Arc::clone(&name));
-                self.vars.push(name);
+                self.declare(name)?;
                 if context == "range" && pipe.decl.len() < 2 {
                     match self.peek_non_space().kind {
                         Kind::Variable | Kind::RightDelim | Kind::RightParen => continue,

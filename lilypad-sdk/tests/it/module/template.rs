@@ -130,6 +130,48 @@ fn many_steps_and_long_texts_are_refused() {
     assert_eq!(Template::parse_with("t", "12345", limits).unwrap_err().reached_limit(), Some(Limit::TemplateBytes));
 }
 
+/// Work that costs a template little to ask for counts all the same: these run for minutes if only nodes are counted.
+#[test]
+fn cheap_words_for_much_work_are_counted() {
+    let list = Value::List((0..100_000).map(Value::Int).collect());
+    let run = |text: &str| Template::parse("t", text).unwrap().execute(&list).unwrap_err().reached_limit();
+    let variables: String = (0..999).map(|n| format!("{{{{$x{n} := 1}}}}")).collect();
+    assert_eq!(
+        run(&format!("{variables}{{{{range $}}}}{}{{{{end}}}}", "{{if $}}{{end}}".repeat(10))),
+        Some(Limit::Steps)
+    );
+    let chain = ".a".repeat(20_000);
+    let map = Value::Map(std::sync::Arc::new([(b"l".to_vec(), list.clone())].into()));
+    let template = Template::parse("t", format!("{{{{range .l}}}}{{{{$n := ${chain}}}}}{{{{end}}}}")).unwrap();
+    assert_eq!(template.execute(&map).unwrap_err().reached_limit(), Some(Limit::Steps));
+    let texts =
+        "{{$x := printf \"%999999d\" 1}}{{$y := printf \"%999999d\" 1}}{{range .}}{{if eq $x $y}}{{end}}{{end}}";
+    assert_eq!(run(texts), Some(Limit::Steps));
+    let literal = format!("{{{{range .}}}}{{{{if len \"{}\"}}}}{{{{end}}}}{{{{end}}}}", "x".repeat(500_000));
+    assert_eq!(run(&literal), Some(Limit::Steps));
+
+    let many = |count: usize| (0..count).map(|n| format!("{{{{$x{n} := 1}}}}")).collect::<String>();
+    assert!(Template::parse("t", many(999)).is_ok(), "$ is one more");
+    assert_eq!(Template::parse("t", many(1000)).unwrap_err().reached_limit(), Some(Limit::Variables));
+}
+
+/// At the edge of each limit the answer is right, one beyond it is an error.
+#[test]
+fn limits_hold_at_their_edges() {
+    let text = "x".repeat(1 << 20);
+    assert_eq!(Template::parse("t", &text).unwrap().execute(&Value::Missing).unwrap().len(), 1 << 20);
+    let error = Template::parse("t", format!("{text}x")).unwrap_err();
+    assert_eq!(error.reached_limit(), Some(Limit::TemplateBytes));
+
+    let output =
+        |bytes: usize| Template::parse("t", format!("{{{{range .}}}}{}{{{{end}}}}", "x".repeat(bytes))).unwrap();
+    let four = Value::List([1, 2, 3, 4].map(Value::Int).into());
+    assert_eq!(output(1 << 20 >> 1).execute(&four).unwrap().len(), 2 << 20);
+    let eight = Value::List([0; 8].map(Value::Int).into());
+    assert_eq!(output(1 << 19).execute(&eight).unwrap().len(), 4 << 20);
+    assert_eq!(output((1 << 19) + 1).execute(&eight).unwrap_err().reached_limit(), Some(Limit::OutputBytes));
+}
+
 #[test]
 fn deep_nesting_is_refused_and_never_overflows() {
     for (open, close) in [("{{if 1}}", "{{end}}"), ("{{with 1}}", "{{end}}"), ("{{if 0}}{{else if 1}}", "{{end}}")] {
