@@ -48,6 +48,6 @@ pub use self::{
     pricing::{DealPricing, PricingMode},
     result::JobResult,
     state::{DealState, UnknownState},
-    text::one_line,
+    text::{one_line, plain_lines},
     time::Timestamp,
 };

@@ -3,6 +3,7 @@
 mod bound;
 mod client;
 mod fake;
+mod hostile;
 mod limits;
 mod quirks;
 mod raw;
