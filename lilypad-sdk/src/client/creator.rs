@@ -2,7 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -11,12 +14,16 @@ use tokio::sync::mpsc;
 use super::{
     HttpSolver,
     driver::{Role, Signal},
+    timeouts,
 };
 use crate::{
-    api::archive::{self, ArchiveLimits},
+    api::{
+        Refusal,
+        archive::{self, ArchiveLimits},
+    },
     chain::DynChain,
     deal::{
-        AgreementState, DealState, DealTerms,
+        AgreementState, ChainResult, DealState, DealTerms, TimeoutKind,
         roles::{Creator, CreatorEffect, CreatorEvent, CreatorOutcome},
     },
     types::{DataId, DealId, EventType, JobCreatorTransactions, JobOffer, JobOfferId, JobResult, SolverEvent},
@@ -24,6 +31,14 @@ use crate::{
 
 /// How long a creator keeps trying to reach the solver or the chain for one step before it says so.
 const STEP_PATIENCE: Duration = Duration::from_secs(120);
+/// How long a creator tries to fetch a result from a solver that does not answer: half of the time it has to judge.
+const DOWNLOAD_PATIENCE: Duration = Duration::from_secs(1800);
+/// How long it tries when the solver answers, but without the result.
+const REFUSAL_PATIENCE: Duration = Duration::from_secs(5);
+/// How often the chain may refuse a judgement before it counts as impossible.
+const REFUSALS: u32 = 3;
+/// The time-outs in which a creator has an interest.
+const CLAIMS: &[TimeoutKind] = &[TimeoutKind::Agree, TimeoutKind::SubmitResult, TimeoutKind::MediateResult];
 /// First pause between two tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Longest pause between two tries.
@@ -40,6 +55,8 @@ pub(crate) enum Progress {
     Matched(Box<DealTerms>),
     /// It has ended.
     Ended(CreatorOutcome),
+    /// The person wanted out, but both parties had agreed.
+    GoesOn,
 }
 
 /// What the job's receipt needs.
@@ -59,6 +76,8 @@ pub(crate) struct CreatorRole {
     pub(crate) downloads: PathBuf,
     pub(crate) progress: mpsc::UnboundedSender<Progress>,
     pub(crate) record: Mutex<Record>,
+    /// Whether the solver took the offer back: then nothing is agreed any more.
+    pub(crate) is_cancelled: AtomicBool,
 }
 
 impl CreatorRole {
@@ -122,42 +141,64 @@ impl CreatorRole {
         Some(CreatorEvent::DealFound { deal: Box::new(deal) })
     }
 
+    /// Ends only with an answer of the chain: an agreement that may be on its way is never called a failure.
     async fn agree(&self, terms: &DealTerms) -> Vec<CreatorEvent> {
         let Some(chain) = &self.chain else { return vec![CreatorEvent::Agreed { tx: OFF_CHAIN_TX.to_owned() }] };
-        // After a crash the agreement may be on chain already: then nothing is sent.
-        if let Ok(agreement) = chain.agreement(&terms.deal_id, 0).await
-            && agreement.job_creator_agreed_at.is_some()
-        {
-            return vec![CreatorEvent::ChainState { state: agreement.state }];
-        }
-        match retry(STEP_PATIENCE, |e: &crate::chain::ChainError| e.is_retryable(), || chain.agree(terms)).await {
-            Ok(receipt) => {
-                let tx = receipt.hash.to_string();
-                let txs = JobCreatorTransactions { agree: tx.clone(), ..Default::default() };
-                let (posted, agreement) = tokio::join!(
-                    self.solver.post_creator_transactions(&terms.deal_id, &txs),
-                    chain.agreement(&terms.deal_id, 0)
-                );
-                if let Err(error) = posted {
-                    tracing::debug!(target: "lilypad::client", deal = %terms.deal_id, %error, "the solver did not take our transaction");
+        let (mut pauses, mut failed) = (Pauses::new(STEP_PATIENCE), None);
+        loop {
+            // After a crash, or an error on the way back, the agreement may be on chain already: then nothing is sent.
+            match chain.agreement(&terms.deal_id, 0).await {
+                Ok(found)
+                    if found.job_creator_agreed_at.is_some() || found.state != AgreementState::DealNegotiating =>
+                {
+                    return vec![CreatorEvent::ChainState { state: found.state }];
                 }
-                let mut events = vec![CreatorEvent::Agreed { tx }];
-                events.extend(agreement.ok().map(|a| CreatorEvent::ChainState { state: a.state }));
-                events
+                Ok(_) if self.is_cancelled.load(Ordering::Acquire) => return Vec::new(),
+                Ok(_) => {
+                    if let Some((error, is_final)) = failed.take()
+                        && (is_final || pauses.are_over())
+                    {
+                        let error: crate::chain::ChainError = error;
+                        let funds = error.is_lack_of_funds();
+                        return vec![CreatorEvent::AgreeFailed { reason: error.to_string(), funds }];
+                    }
+                    match chain.agree(terms).await {
+                        Ok(receipt) => return self.agreed(&**chain, terms, receipt.hash.to_string()).await,
+                        Err(error) => {
+                            let is_final = !error.is_retryable();
+                            failed = Some((error, is_final));
+                            if is_final {
+                                continue;
+                            }
+                        }
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(target: "lilypad::client", deal = %terms.deal_id, %error, "the chain can't be read")
+                }
             }
-            // An agreement that went through in spite of the error is one: only the chain knows.
-            Err(error) => match chain.agreement(&terms.deal_id, 0).await {
-                Ok(found) if found.job_creator_agreed_at.is_some() => {
-                    vec![CreatorEvent::ChainState { state: found.state }]
-                }
-                _ => vec![CreatorEvent::AgreeFailed { reason: error.to_string(), funds: error.is_lack_of_funds() }],
-            },
+            pauses.wait().await;
         }
+    }
+
+    async fn agreed(&self, chain: &dyn DynChain, terms: &DealTerms, tx: String) -> Vec<CreatorEvent> {
+        let txs = JobCreatorTransactions { agree: tx.clone(), ..Default::default() };
+        let (posted, agreement) = tokio::join!(
+            self.solver.post_creator_transactions(&terms.deal_id, &txs),
+            chain.agreement(&terms.deal_id, 0)
+        );
+        if let Err(error) = posted {
+            tracing::debug!(target: "lilypad::client", deal = %terms.deal_id, %error, "the solver did not take our transaction");
+        }
+        let mut events = vec![CreatorEvent::Agreed { tx }];
+        events.extend(agreement.ok().map(|a| CreatorEvent::ChainState { state: a.state }));
+        events
     }
 
     async fn fetch_result(&self, deal_id: &DealId) -> Vec<CreatorEvent> {
         let fetched =
-            retry(Duration::from_secs(10), |_: &super::ClientError| true, || self.solver.result(deal_id)).await;
+            retry(Duration::from_secs(10), |e: &super::ClientError| e.is_retryable(), || self.solver.result(deal_id))
+                .await;
         let mut result = match fetched {
             Ok(result) => result,
             Err(error) => {
@@ -165,25 +206,48 @@ impl CreatorRole {
                 JobResult { deal_id: deal_id.clone(), ..JobResult::default() }
             }
         };
-        // What the provider put on chain is what it is held to, whatever the solver serves.
-        if let Some(chain) = &self.chain
-            && let Ok(Some(claimed)) = chain.result(deal_id).await
-        {
-            result.data_id = claimed.data_id;
-            result.instruction_count = claimed.instruction_count;
+        // What the provider put on chain is what it is held to, whatever the solver serves: without it nothing is judged.
+        match &self.chain {
+            Some(chain) => {
+                let claimed = claimed_result(&**chain, deal_id).await;
+                result.data_id = claimed.data_id;
+                result.instruction_count = claimed.instruction_count;
+            }
+            None if result.data_id.is_empty() => {
+                self.record().result = Some(result.clone());
+                return vec![CreatorEvent::JobFailed { reason: result.error }];
+            }
+            None => {}
         }
         self.record().result = Some(result.clone());
         vec![CreatorEvent::ResultFetched { result }]
     }
 
+    /// A result that can't be fetched is no result. The creator has an hour to judge; half of it goes to trying.
     async fn download(&self, deal_id: &DealId) -> Vec<CreatorEvent> {
-        let fetched = retry(STEP_PATIENCE, DownloadError::is_retryable, || self.download_once(deal_id)).await;
-        match fetched {
-            Ok((folder, data_id)) => {
-                self.record().result_dir = Some(folder);
-                vec![CreatorEvent::Downloaded { data_id }]
+        let (mut long, mut short) = (Pauses::new(DOWNLOAD_PATIENCE), Pauses::new(REFUSAL_PATIENCE));
+        loop {
+            let error = match self.download_once(deal_id).await {
+                Ok((folder, data_id)) => {
+                    self.record().result_dir = Some(folder);
+                    return vec![CreatorEvent::Downloaded { data_id }];
+                }
+                Err(error) => error,
+            };
+            let reason = error.to_string();
+            let pauses = match error {
+                error if error.is_ours() => return vec![CreatorEvent::DownloadFailed { reason }],
+                error if error.is_retryable() => &mut long,
+                _ => &mut short,
+            };
+            if pauses.are_over() {
+                return vec![match self.chain {
+                    Some(_) => CreatorEvent::NotDelivered { reason },
+                    None => CreatorEvent::DownloadFailed { reason },
+                }];
             }
-            Err(error) => vec![CreatorEvent::DownloadFailed { reason: error.to_string() }],
+            tracing::info!(target: "lilypad::client", deal = %deal_id, reason, "the result is not here yet");
+            pauses.wait().await;
         }
     }
 
@@ -211,32 +275,40 @@ impl CreatorRole {
             }
             return vec![CreatorEvent::Judged { tx: OFF_CHAIN_TX.to_owned() }];
         };
-        let sent = retry(
-            STEP_PATIENCE,
-            |e: &crate::chain::ChainError| e.is_retryable(),
-            || async { if check { chain.check_result(deal_id).await } else { chain.accept_result(deal_id).await } },
-        )
-        .await;
-        let mut events = Vec::new();
-        match sent {
-            Ok(receipt) => {
-                let tx = receipt.hash.to_string();
-                let mut txs = JobCreatorTransactions::default();
-                let slot = if check { &mut txs.check_result } else { &mut txs.accept_result };
-                slot.clone_from(&tx);
-                if let Err(error) = self.solver.post_creator_transactions(deal_id, &txs).await {
-                    tracing::debug!(target: "lilypad::client", deal = %deal_id, %error, "the solver did not take our transaction");
-                }
-                events.push(CreatorEvent::Judged { tx });
-                // With several mediators a later block decides who is drawn; anyone may send the draw.
-                if check && let Err(error) = chain.draw_mediator(deal_id).await {
-                    tracing::debug!(target: "lilypad::client", deal = %deal_id, %error, "the mediator was not drawn");
-                }
-            }
+        let (mut pauses, mut refusals) = (Pauses::new(Duration::MAX), 0);
+        loop {
+            let sent = if check { chain.check_result(deal_id).await } else { chain.accept_result(deal_id).await };
+            let error = match sent {
+                Ok(receipt) => return self.judged(&**chain, deal_id, check, receipt.hash.to_string()).await,
+                Err(error) => error,
+            };
+            tracing::warn!(target: "lilypad::client", deal = %deal_id, %error, "the judgement was not taken");
             // Judged before a crash, or timed out meanwhile: the chain says which.
-            Err(error) => {
-                tracing::debug!(target: "lilypad::client", deal = %deal_id, %error, "the judgement was not taken")
+            if let Ok(found) = chain.agreement(deal_id, 0).await {
+                if found.state != AgreementState::ResultsSubmitted {
+                    return vec![CreatorEvent::ChainState { state: found.state }];
+                }
+                refusals += u32::from(!error.is_retryable());
+                if refusals >= REFUSALS {
+                    let funds = error.is_lack_of_funds();
+                    return vec![CreatorEvent::JudgeFailed { reason: error.to_string(), funds }];
+                }
             }
+            pauses.wait().await;
+        }
+    }
+
+    async fn judged(&self, chain: &dyn DynChain, deal_id: &DealId, check: bool, tx: String) -> Vec<CreatorEvent> {
+        let mut txs = JobCreatorTransactions::default();
+        let slot = if check { &mut txs.check_result } else { &mut txs.accept_result };
+        slot.clone_from(&tx);
+        if let Err(error) = self.solver.post_creator_transactions(deal_id, &txs).await {
+            tracing::debug!(target: "lilypad::client", deal = %deal_id, %error, "the solver did not take our transaction");
+        }
+        let mut events = vec![CreatorEvent::Judged { tx }];
+        // With several mediators a later block decides who is drawn; anyone may send the draw.
+        if check && let Err(error) = chain.draw_mediator(deal_id).await {
+            tracing::debug!(target: "lilypad::client", deal = %deal_id, %error, "the mediator was not drawn");
         }
         if let Ok(agreement) = chain.agreement(deal_id, 0).await {
             events.push(CreatorEvent::ChainState { state: agreement.state });
@@ -244,16 +316,34 @@ impl CreatorRole {
         events
     }
 
-    async fn cancel(&self) {
+    /// Whether the solver took the offer back.
+    async fn cancel(&self) -> Vec<CreatorEvent> {
         let id = self.offer.compute_id();
-        if let Err(error) = self.solver.cancel_job_offer(&id).await {
+        let asked = retry(
+            Duration::from_secs(2),
+            |e: &super::ClientError| e.is_retryable(),
+            || self.solver.cancel_job_offer(&id),
+        )
+        .await;
+        self.is_cancelled.store(asked.is_ok(), Ordering::Release);
+        if let Err(error) = &asked {
             tracing::debug!(target: "lilypad::client", job_offer = %id, %error, "the solver did not cancel the offer");
         }
+        vec![CreatorEvent::CancelAnswered { taken: asked.is_ok() }]
     }
 
     async fn observe_deal(&self, machine: &Creator, terms: &DealTerms) -> Vec<CreatorEvent> {
         let state = match &self.chain {
-            Some(chain) => chain.agreement(&terms.deal_id, 0).await.ok().map(|a| a.state),
+            Some(chain) => {
+                let found = timeouts::look(&**chain, terms, 0, CLAIMS).await;
+                if found.as_ref().is_some_and(|a| a.state == AgreementState::ResultsChecked)
+                    && let Ok(None) = chain.mediator(&terms.deal_id).await
+                    && let Err(error) = chain.draw_mediator(&terms.deal_id).await
+                {
+                    tracing::debug!(target: "lilypad::client", deal = %terms.deal_id, %error, "the mediator was not drawn");
+                }
+                found.map(|a| a.state)
+            }
             None => self.solver.deal(&terms.deal_id).await.ok().map(|d| off_chain_state(d.state)),
         };
         state
@@ -294,10 +384,7 @@ impl Role for CreatorRole {
             CreatorEffect::Download { deal_id } => self.download(&deal_id).await,
             CreatorEffect::Accept { deal_id } => self.judge(&deal_id, false).await,
             CreatorEffect::Check { deal_id } => self.judge(&deal_id, true).await,
-            CreatorEffect::CancelOffer => {
-                self.cancel().await;
-                Vec::new()
-            }
+            CreatorEffect::CancelOffer => self.cancel().await,
             CreatorEffect::Finish(outcome) => {
                 // The watcher may have gone; the journal has the outcome.
                 self.progress.send(Progress::Ended(outcome)).ok();
@@ -311,7 +398,12 @@ impl Role for CreatorRole {
             return self.observe_deal(&machine, terms).await;
         }
         let Some(id) = machine.offer_id() else { return Vec::new() };
-        let Ok(container) = self.solver.job_offer(id).await else { return Vec::new() };
+        let container = match self.solver.job_offer(id).await {
+            Ok(container) => container,
+            // A solver that lost the offer gets it again: it is the same offer, with the same id.
+            Err(error) if error.is_refused_with(Refusal::JobOfferNotFound) => return self.post_offer().await,
+            Err(_) => return Vec::new(),
+        };
         if container.deal_id.is_empty() {
             return vec![CreatorEvent::OfferState { state: container.state }];
         }
@@ -320,6 +412,10 @@ impl Role for CreatorRole {
 
     fn applied(&self, event: &CreatorEvent, machine: &Creator) {
         let state = match event {
+            CreatorEvent::CancelAnswered { .. } if !machine.is_finished() => {
+                self.progress.send(Progress::GoesOn).ok();
+                return;
+            }
             // The match may be told before the offer's post is answered: either shows that the job is there.
             CreatorEvent::OfferPosted { .. } | CreatorEvent::DealFound { .. } => DealState::DealNegotiating,
             // Given up or never delivered: which of the two, the provider's record says.
@@ -342,6 +438,11 @@ impl Role for CreatorRole {
             record.shown = Some(state);
             self.progress.send(Progress::State(state)).ok();
         }
+    }
+
+    fn is_wanted(machine: &Creator, effect: &CreatorEffect) -> bool {
+        // What was cancelled is not agreed to after all.
+        !(machine.is_finished() && matches!(effect, CreatorEffect::Agree { .. }))
     }
 
     fn is_finished(machine: &Creator) -> bool {
@@ -381,11 +482,19 @@ enum DownloadError {
 }
 
 impl DownloadError {
+    /// Whether it is this machine that can't take the result.
+    fn is_ours(&self) -> bool {
+        match self {
+            Self::Solver(error) => matches!(error, super::ClientError::File { .. }),
+            Self::Archive(error) => !error.is_sender_fault(),
+            Self::Io(_) => true,
+        }
+    }
+
     fn is_retryable(&self) -> bool {
         match self {
             Self::Solver(error) => error.is_retryable(),
-            Self::Archive(_) => true,
-            Self::Io(_) => false,
+            Self::Archive(_) | Self::Io(_) => false,
         }
     }
 }
@@ -405,6 +514,47 @@ fn unpack_fresh(tar: &Path, fresh: &Path, target: &Path) -> Result<(PathBuf, Dat
     std::fs::rename(fresh, target)?;
     std::fs::remove_file(tar)?;
     Ok((target.to_owned(), data_id))
+}
+
+/// The result that the provider put on chain; empty once the deal ended without one. Asks until the chain answers.
+async fn claimed_result(chain: &dyn DynChain, deal_id: &DealId) -> ChainResult {
+    let mut pauses = Pauses::new(Duration::MAX);
+    loop {
+        if let Ok(Some(claimed)) = chain.result(deal_id).await {
+            return claimed;
+        }
+        // A node behind the others may not have the result yet, so its word is not enough.
+        if let Ok(found) = chain.agreement(deal_id, 0).await
+            && found.state == AgreementState::TimeoutSubmitResults
+        {
+            return ChainResult { deal_id: deal_id.clone(), ..ChainResult::default() };
+        }
+        pauses.wait().await;
+    }
+}
+
+/// Growing, jittered pauses between tries, until patience is over.
+pub(crate) struct Pauses {
+    end: Option<tokio::time::Instant>,
+    next: Duration,
+}
+
+impl Pauses {
+    /// Pauses for `patience` in all; [`Duration::MAX`] for no end.
+    pub(crate) fn new(patience: Duration) -> Self {
+        Self { end: tokio::time::Instant::now().checked_add(patience), next: FIRST_PAUSE }
+    }
+
+    /// Whether another try would come too late.
+    pub(crate) fn are_over(&self) -> bool {
+        self.end.is_some_and(|end| tokio::time::Instant::now() + self.next >= end)
+    }
+
+    /// Waits for the next try.
+    pub(crate) async fn wait(&mut self) {
+        tokio::time::sleep(jittered(self.next)).await;
+        self.next = (self.next * 2).min(LONGEST_PAUSE);
+    }
 }
 
 /// Repeats `step` with growing, jittered pauses while its error says so, for at most `patience`.

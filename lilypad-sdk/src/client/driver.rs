@@ -56,6 +56,12 @@ pub(crate) trait Role: Send + Sync + 'static {
     /// Is told of each event once the machine has taken it in.
     fn applied(&self, event: &<Self::Machine as Machine>::Event, machine: &Self::Machine);
 
+    /// Whether an effect that a crash left undone is still to be performed.
+    fn is_wanted(machine: &Self::Machine, effect: &<Self::Machine as Machine>::Effect) -> bool {
+        let _ = (machine, effect);
+        true
+    }
+
     /// Whether the machine has finished.
     fn is_finished(machine: &Self::Machine) -> bool;
 }
@@ -82,6 +88,10 @@ pub(crate) async fn drive<R: Role>(
         tasks.spawn(async move { (Some(key), role.perform(effect).await) });
     };
     for effect in pending {
+        if !R::is_wanted(journal.machine(), &effect) {
+            journal.complete(&R::Machine::effect_key(&effect));
+            continue;
+        }
         spawn_effect(&mut tasks, effect);
     }
     let mut events = first;
@@ -121,7 +131,8 @@ pub(crate) async fn drive<R: Role>(
                 Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
                 Err(_cancelled) => {}
             },
-            () = tokio::time::sleep_until(next_look) => look = true,
+            // While a look is under way, or only effects are waited for, the next one must not be due at once again.
+            () = tokio::time::sleep_until(next_look) => (look, next_look) = (true, Instant::now() + POLL),
         }
     }
 }

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     Error,
     deal::{
-        DealState, DealTerms,
+        AgreementState, DealState, DealTerms,
         roles::{Creator, CreatorEvent, CreatorOutcome},
     },
     types::{DealId, JobOfferId, one_line},
@@ -150,6 +150,7 @@ impl Job {
                     return Some(Ok(Stage { state }));
                 }
                 Some(Progress::Matched(terms)) => self.terms = Some(*terms),
+                Some(Progress::GoesOn) => {}
                 Some(Progress::Ended(outcome)) => {
                     self.outcome = Some(outcome.clone());
                     self.is_told = true;
@@ -207,7 +208,7 @@ impl Job {
         let known = self.machine.as_ref().and_then(Creator::result).cloned();
         let result = record.result.clone().or(known).ok_or_else(|| lost("a result"))?;
         // A job that had ended before it was attached to was downloaded then.
-        let earlier = self.lilypad.inner.config.paths.downloads().join(terms.deal_id.as_str());
+        let earlier = self.result_folder(&terms.deal_id);
         let dir = record.result_dir.clone().or_else(|| earlier.is_dir().then_some(earlier));
         let dir = dir.ok_or_else(|| lost("a result folder"))?;
         let state = self.machine.as_ref().map(Creator::agreement).unwrap_or_default();
@@ -226,9 +227,13 @@ impl Job {
         self.inbox.send(Signal::Event(CreatorEvent::Interrupted)).await.ok();
         let wait = async {
             while let Some(progress) = self.progressed.recv().await {
-                if let Progress::Ended(outcome) = progress {
-                    self.outcome = Some(outcome);
-                    return;
+                match progress {
+                    Progress::Ended(outcome) => {
+                        self.outcome = Some(outcome);
+                        return;
+                    }
+                    Progress::GoesOn => return,
+                    Progress::State(_) | Progress::Matched(_) => {}
                 }
             }
         };
@@ -243,12 +248,32 @@ impl Job {
         }
     }
 
+    fn result_folder(&self, deal: &DealId) -> PathBuf {
+        self.lilypad.inner.config.paths.downloads().join(deal.as_str())
+    }
+
     fn failure(&self, outcome: &CreatorOutcome) -> Option<Error> {
         // The words are the solver's and the provider's: strangers'.
         let clean = |text: &str| one_line(text, MAX_REASON_CHARS);
         let job = |what: String, hint: &str| Error::Job { what: clean(&what), hint: hint.to_owned() };
         Some(match outcome {
+            CreatorOutcome::Completed { state: AgreementState::MediationRejected } => job(
+                "the mediator found the result to be wrong; the payment came back".to_owned(),
+                "run it again, or choose another provider with --target",
+            ),
             CreatorOutcome::Completed { .. } => return None,
+            CreatorOutcome::JudgeFailed { reason, funds } => {
+                let folder = self.terms.as_ref().map(|t| self.result_folder(&t.deal_id).display().to_string());
+                let what = format!(
+                    "the result is in {}, but it could not be judged on chain: {reason}; an hour after its delivery it \
+                     counts as accepted",
+                    folder.unwrap_or_default()
+                );
+                match funds {
+                    true => Error::Funds { what, hint: format!("send ETH and LP to {}", self.lilypad.address()) },
+                    false => job(what, ""),
+                }
+            }
             CreatorOutcome::ProviderFailed { reason } if reason.is_empty() => Error::Timeout {
                 what: format!("job {} was not delivered in time; nothing was charged", self.id),
                 hint: "run it again: another provider may take it".to_owned(),
@@ -271,7 +296,7 @@ impl Job {
                 job(format!("the deal was not agreed: {reason}"), "")
             }
             CreatorOutcome::DownloadFailed { reason } => {
-                job(format!("the result can't be fetched: {reason}"), "try again with lilypad jobs attach")
+                job(format!("the result can't be fetched: {reason}"), "see that this machine has room and reaches the solver")
             }
             CreatorOutcome::TimedOut { state: DealState::TimeoutMatch } => Error::Timeout {
                 what: "no provider matched the job in time; nothing was charged".to_owned(),

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
 };
 
 use serde::{Deserialize, Serialize};
@@ -221,6 +221,7 @@ impl Lilypad {
             downloads: inner.config.paths.downloads(),
             progress,
             record: Mutex::new(Record::default()),
+            is_cancelled: AtomicBool::new(false),
         });
         let (inbox, signals) = mpsc::channel(64);
         let mut heard = inner.signals.subscribe();

@@ -31,6 +31,7 @@ mod lilypad;
 mod output;
 mod paths;
 mod settlement;
+pub(crate) mod timeouts;
 mod transfer;
 mod ws;
 

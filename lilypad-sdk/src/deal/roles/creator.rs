@@ -73,15 +73,37 @@ pub enum CreatorEvent {
         /// Its id, computed from the files.
         data_id: DataId,
     },
-    /// The result folder can't be had, for good.
+    /// The result folder can't be written here, for good.
     DownloadFailed {
         /// Why.
+        reason: String,
+    },
+    /// The provider's side does not give the result folder that it was to deliver.
+    NotDelivered {
+        /// Why.
+        reason: String,
+    },
+    /// The job ended without a result folder, on a network that settles off chain.
+    JobFailed {
+        /// The provider's words.
         reason: String,
     },
     /// Our acceptance or check is on chain.
     Judged {
         /// Its transaction.
         tx: String,
+    },
+    /// Our acceptance or check can't be brought on chain.
+    JudgeFailed {
+        /// Why.
+        reason: String,
+        /// Whether money was what lacked.
+        funds: bool,
+    },
+    /// The solver answered our wish to take the offer back.
+    CancelAnswered {
+        /// Whether it took it back; `false` when both parties had agreed, or nobody answered.
+        taken: bool,
     },
     /// The person wants out.
     Interrupted,
@@ -153,10 +175,17 @@ pub enum CreatorOutcome {
         /// Whether money was what lacked.
         funds: bool,
     },
-    /// The result could not be fetched; the deal stays open on chain until it is judged or times out.
+    /// The result could not be fetched, though it is judged or will count as accepted.
     DownloadFailed {
         /// Why.
         reason: String,
+    },
+    /// The result is here, but neither acceptance nor check could be brought on chain: silence will count as acceptance.
+    JudgeFailed {
+        /// Why.
+        reason: String,
+        /// Whether money was what lacked.
+        funds: bool,
     },
     /// No provider matched, or another of the solver's timers ran out.
     TimedOut {
@@ -177,6 +206,8 @@ pub struct Creator {
     agreement: AgreementState,
     result: Option<JobResult>,
     data_id: Option<DataId>,
+    /// Why the result folder can't be had, once that is sure.
+    lost: Option<String>,
     asked: Asked,
     outcome: Option<CreatorOutcome>,
 }
@@ -201,6 +232,7 @@ impl Creator {
             agreement: AgreementState::default(),
             result: None,
             data_id: None,
+            lost: None,
             asked: Asked::default(),
             outcome: None,
         }
@@ -320,7 +352,7 @@ impl Creator {
             | AgreementState::MediationRejected
             | AgreementState::TimeoutJudgeResults
             | AgreementState::TimeoutMediateResults
-                if self.data_id.is_some() =>
+                if self.data_id.is_some() || self.lost.is_some() =>
             {
                 self.close()
             }
@@ -345,15 +377,34 @@ impl Creator {
         if self.agreement == AgreementState::TimeoutSubmitResults {
             return self.close();
         }
-        if result.data_id.is_empty() || std::mem::replace(&mut self.asked.download, true) {
+        if result.data_id.is_empty() {
+            return self.on_not_delivered("the provider's result names no folder");
+        }
+        if std::mem::replace(&mut self.asked.download, true) {
             return Vec::new();
         }
         vec![CreatorEffect::Download { deal_id: result.deal_id.clone() }]
     }
 
+    /// What can't be had is never accepted by silence: a mediator decides whether there is such a result.
+    fn on_not_delivered(&mut self, reason: &str) -> Vec<CreatorEffect> {
+        let Some(deal_id) = self.terms.as_ref().map(|t| t.deal_id.clone()) else { return Vec::new() };
+        self.lost = Some(reason.to_owned());
+        if self.agreement.is_final() {
+            return self.close();
+        }
+        if self.agreement != AgreementState::ResultsSubmitted || std::mem::replace(&mut self.asked.judgement, true) {
+            return Vec::new();
+        }
+        vec![CreatorEffect::Check { deal_id }]
+    }
+
     fn on_downloaded(&mut self, data_id: &DataId) -> Vec<CreatorEffect> {
         self.data_id = Some(data_id.clone());
         let Some(result) = &self.result else { return Vec::new() };
+        if *data_id != result.data_id {
+            self.lost = Some(format!("its files have id {data_id}, the provider delivered {}", result.data_id));
+        }
         if self.agreement != AgreementState::ResultsSubmitted {
             return if self.agreement.is_final() { self.close() } else { Vec::new() };
         }
@@ -373,7 +424,13 @@ impl Creator {
         let outcome = if self.agreement == AgreementState::TimeoutSubmitResults {
             CreatorOutcome::ProviderFailed { reason: self.result.as_ref().map(|r| r.error.clone()).unwrap_or_default() }
         } else {
-            CreatorOutcome::Completed { state: self.agreement }
+            match self.lost.clone() {
+                // A rejected result is paid back, whether or not it ever came.
+                Some(reason) if self.agreement != AgreementState::MediationRejected => {
+                    CreatorOutcome::DownloadFailed { reason }
+                }
+                _ => CreatorOutcome::Completed { state: self.agreement },
+            }
         };
         self.finish(outcome)
     }
@@ -391,12 +448,20 @@ impl Creator {
 
     fn on_interrupt(&mut self) -> Vec<CreatorEffect> {
         let agreed_by_both = self.agreement != AgreementState::DealNegotiating;
-        if agreed_by_both || std::mem::replace(&mut self.asked.cancel, true) {
+        if agreed_by_both || std::mem::replace(&mut self.asked.cancel, true) || self.offer_id.is_none() {
+            // An offer under way is taken back once it has arrived.
             return Vec::new();
         }
-        let mut effects = vec![CreatorEffect::CancelOffer];
-        effects.extend(self.finish(CreatorOutcome::Cancelled));
-        effects
+        vec![CreatorEffect::CancelOffer]
+    }
+
+    /// The solver decides: it asks the chain before it takes an offer back. A provider that agreed all the same gives up.
+    fn on_cancel_answered(&mut self, taken: bool) -> Vec<CreatorEffect> {
+        if taken && self.agreement == AgreementState::DealNegotiating {
+            return self.finish(CreatorOutcome::Cancelled);
+        }
+        self.asked.cancel = false;
+        Vec::new()
     }
 }
 
@@ -412,8 +477,11 @@ impl Machine for Creator {
             CreatorEvent::Started => vec![CreatorEffect::PostOffer],
             CreatorEvent::OfferPosted { id } => {
                 self.offer_id = Some(id.clone());
-                Vec::new()
+                if self.asked.cancel { vec![CreatorEffect::CancelOffer] } else { Vec::new() }
             }
+            // With a deal the offer had arrived, whatever its answer said.
+            CreatorEvent::OfferRefused { .. } if self.terms.is_some() => Vec::new(),
+            CreatorEvent::OfferRefused { .. } if self.asked.cancel => self.finish(CreatorOutcome::Cancelled),
             CreatorEvent::OfferRefused { reason } => self.finish(CreatorOutcome::Refused { reason: reason.clone() }),
             CreatorEvent::OfferState { state } => self.on_offer_state(*state),
             CreatorEvent::DealFound { deal } => self.on_deal(deal),
@@ -429,6 +497,14 @@ impl Machine for Creator {
             CreatorEvent::DownloadFailed { reason } => {
                 self.finish(CreatorOutcome::DownloadFailed { reason: reason.clone() })
             }
+            CreatorEvent::NotDelivered { reason } => self.on_not_delivered(reason),
+            CreatorEvent::JobFailed { reason } => {
+                self.finish(CreatorOutcome::ProviderFailed { reason: reason.clone() })
+            }
+            CreatorEvent::JudgeFailed { reason, funds } => {
+                self.finish(CreatorOutcome::JudgeFailed { reason: reason.clone(), funds: *funds })
+            }
+            CreatorEvent::CancelAnswered { taken } => self.on_cancel_answered(*taken),
             CreatorEvent::Interrupted => self.on_interrupt(),
         }
     }

@@ -80,6 +80,11 @@ impl Mediator {
         Self::default()
     }
 
+    /// Whether we know that we were drawn, and what is to be checked.
+    pub fn is_drawn(&self) -> bool {
+        self.claimed.is_some()
+    }
+
     /// Whether the deal needs nothing more from us.
     pub fn is_finished(&self) -> bool {
         self.finished

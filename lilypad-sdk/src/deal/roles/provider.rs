@@ -43,6 +43,11 @@ pub enum ProviderEvent {
         /// Why.
         reason: String,
     },
+    /// We do not take the deal; nothing was agreed.
+    Declined {
+        /// Why.
+        reason: String,
+    },
     /// The chain says how the agreement stands.
     ChainState {
         /// Its state.
@@ -298,6 +303,10 @@ impl Machine for Provider {
             ProviderEvent::DealFound { deal } => self.on_deal(deal),
             ProviderEvent::Agreed { .. } | ProviderEvent::Settled { .. } => Vec::new(),
             ProviderEvent::AgreeFailed { reason } => self.finish(ProviderOutcome::NotAgreed { reason: reason.clone() }),
+            ProviderEvent::Declined { reason } if self.terms.is_none() => {
+                self.finish(ProviderOutcome::Declined { reason: reason.clone() })
+            }
+            ProviderEvent::Declined { .. } => Vec::new(),
             ProviderEvent::ChainState { state } => self.on_chain_state(*state),
             ProviderEvent::RunEnded(outcome) => self.on_run_ended(outcome),
             ProviderEvent::Uploaded => self.post_result(),

@@ -145,6 +145,32 @@ fn files_that_are_not_what_was_committed_to_go_to_a_mediator() {
 }
 
 #[test]
+fn a_result_that_never_comes_is_checked_not_left_to_silence() {
+    let nothing = JobResult { data_id: DataId::default(), ..result() };
+    let undelivered = CreatorEvent::NotDelivered { reason: "no files".into() };
+    let ways = [
+        vec![CreatorEvent::ResultFetched { result: nothing }],
+        vec![CreatorEvent::ResultFetched { result: result() }, undelivered],
+    ];
+    for way in ways {
+        let mut creator = Creator::new(offer(), limits(false));
+        drive(&mut creator, &[CreatorEvent::DealFound { deal: container(1) }, state(AgreementState::ResultsSubmitted)]);
+        assert_eq!(keys::<Creator>(&drive(&mut creator, &way)).last().unwrap(), "check");
+        drive(&mut creator, &[state(AgreementState::ResultsChecked), state(AgreementState::MediationAccepted)]);
+        assert!(matches!(creator.outcome(), Some(CreatorOutcome::DownloadFailed { .. })), "{:?}", creator.outcome());
+    }
+}
+
+#[test]
+fn a_lost_answer_to_the_offer_does_not_end_an_agreed_job() {
+    let mut creator = Creator::new(offer(), limits(false));
+    let refused = CreatorEvent::OfferRefused { reason: "no answer".into() };
+    let events = [CreatorEvent::Started, CreatorEvent::DealFound { deal: container(1) }, refused];
+    drive(&mut creator, &events);
+    assert!(!creator.is_finished());
+}
+
+#[test]
 fn a_deal_above_the_limit_is_cancelled_not_agreed() {
     let mut creator = Creator::new(offer(), limits(false));
     let effects = drive(&mut creator, &[CreatorEvent::DealFound { deal: container(2) }]);
@@ -174,8 +200,16 @@ fn a_deal_about_something_else_is_never_agreed_to() {
 #[test]
 fn interrupting_cancels_before_the_agreement_and_not_after() {
     let mut before = Creator::new(offer(), limits(false));
-    let effects = drive(&mut before, &[CreatorEvent::Started, CreatorEvent::Interrupted]);
-    assert_eq!(keys::<Creator>(&effects), ["post-offer", "cancel-offer", "finish"]);
+    let posted = CreatorEvent::OfferPosted { id: offer().compute_id() };
+    let taken = CreatorEvent::CancelAnswered { taken: true };
+    // Also an offer that is still under way is taken back, and only the solver's answer ends the job.
+    let effects = drive(&mut before, &[CreatorEvent::Started, CreatorEvent::Interrupted, posted.clone()]);
+    assert_eq!(keys::<Creator>(&effects), ["post-offer", "cancel-offer"]);
+    assert_eq!(keys::<Creator>(&drive(&mut before, &[taken])), ["finish"]);
+    let mut refused = Creator::new(offer(), limits(false));
+    let events = [posted, CreatorEvent::Interrupted, CreatorEvent::CancelAnswered { taken: false }];
+    assert_eq!(keys::<Creator>(&drive(&mut refused, &events)), ["cancel-offer"]);
+    assert_eq!(keys::<Creator>(&drive(&mut refused, &[CreatorEvent::DealFound { deal: container(1) }])), ["agree"]);
     let mut after = Creator::new(offer(), limits(false));
     let effects = drive(
         &mut after,
