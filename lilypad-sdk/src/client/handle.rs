@@ -295,9 +295,10 @@ impl Job {
             CreatorOutcome::AgreeFailed { reason, funds: false } => {
                 job(format!("the deal was not agreed: {reason}"), "")
             }
-            CreatorOutcome::DownloadFailed { reason } => {
-                job(format!("the result can't be fetched: {reason}"), "see that this machine has room and reaches the solver")
-            }
+            CreatorOutcome::DownloadFailed { reason } => job(
+                format!("the result can't be fetched: {reason}"),
+                "see that this machine has room and reaches the solver",
+            ),
             CreatorOutcome::TimedOut { state: DealState::TimeoutMatch } => Error::Timeout {
                 what: "no provider matched the job in time; nothing was charged".to_owned(),
                 hint: "lower the module's machine needs, raise --max-price, or leave --target out".to_owned(),

@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 use super::{NodeError, Service, Workshop};
 use crate::{
     api::{DealQuery, SocketRole},
-    chain::{ChainError, DynChain},
+    chain::DynChain,
     client::{
         HttpSolver, StreamItem,
-        creator::retry,
+        creator::Pauses,
         driver::{Role, Signal, drive},
     },
     deal::roles::{Mediator, MediatorEffect, MediatorEvent, Verdict},
@@ -19,8 +19,6 @@ use crate::{
     types::{Address, DealContainer, DealId, DealState, MediatorTransactions},
 };
 
-/// How long a verdict may take to get through.
-const STEP_PATIENCE: Duration = Duration::from_secs(600);
 /// How often deals are looked for that no event told of.
 const LOOK: Duration = Duration::from_secs(10);
 
@@ -133,32 +131,37 @@ struct MediatorRole {
 impl MediatorRole {
     async fn decide(&self, deal_id: &DealId, verdict: Verdict) -> Vec<MediatorEvent> {
         let chain = &self.shared.chain;
-        let sent = retry(STEP_PATIENCE, ChainError::is_retryable, || async {
-            match verdict {
+        let mut pauses = Pauses::new(Duration::MAX);
+        loop {
+            let sent = match verdict {
                 Verdict::Accept => chain.mediation_accept(deal_id).await,
                 Verdict::Reject => chain.mediation_reject(deal_id).await,
+            };
+            let error = match sent {
+                Ok(receipt) => return self.decided(deal_id, verdict, receipt.hash.to_string()).await,
+                Err(error) => error,
+            };
+            tracing::warn!(target: "lilypad::node", deal = %deal_id, %error, "the verdict was not taken");
+            // Without a verdict the deal ends by its time-out, and until then it is worth trying.
+            if let Ok(found) = chain.agreement(deal_id, 0).await
+                && found.state.is_final()
+            {
+                return vec![MediatorEvent::ChainState { state: found.state }];
             }
-        })
-        .await;
-        match sent {
-            Ok(receipt) => {
-                let tx = receipt.hash.to_string();
-                let mut txs = MediatorTransactions::default();
-                match verdict {
-                    Verdict::Accept => txs.mediation_accept_result.clone_from(&tx),
-                    Verdict::Reject => txs.mediation_reject_result.clone_from(&tx),
-                }
-                if let Err(error) = self.shared.solver.post_mediator_transactions(deal_id, &txs).await {
-                    tracing::debug!(target: "lilypad::node", deal = %deal_id, %error, "the solver did not take our verdict");
-                }
-                vec![MediatorEvent::Decided { tx }]
-            }
-            Err(error) => {
-                tracing::warn!(target: "lilypad::node", deal = %deal_id, %error, "the verdict was not taken");
-                let agreement = chain.agreement(deal_id, 0).await;
-                agreement.ok().map(|a| MediatorEvent::ChainState { state: a.state }).into_iter().collect()
-            }
+            pauses.wait().await;
         }
+    }
+
+    async fn decided(&self, deal_id: &DealId, verdict: Verdict, tx: String) -> Vec<MediatorEvent> {
+        let mut txs = MediatorTransactions::default();
+        match verdict {
+            Verdict::Accept => txs.mediation_accept_result.clone_from(&tx),
+            Verdict::Reject => txs.mediation_reject_result.clone_from(&tx),
+        }
+        if let Err(error) = self.shared.solver.post_mediator_transactions(deal_id, &txs).await {
+            tracing::debug!(target: "lilypad::node", deal = %deal_id, %error, "the solver did not take our verdict");
+        }
+        vec![MediatorEvent::Decided { tx }]
     }
 }
 
@@ -181,11 +184,14 @@ impl Role for MediatorRole {
     }
 
     /// The chain alone says whether we were drawn, and what we are to check.
-    async fn observe(&self, _machine: Mediator) -> Vec<MediatorEvent> {
+    async fn observe(&self, machine: Mediator) -> Vec<MediatorEvent> {
         let (chain, id) = (&self.shared.chain, &self.container.id);
         let Ok(agreement) = chain.agreement(id, 0).await else { return Vec::new() };
         if agreement.state.is_final() {
             return vec![MediatorEvent::ChainState { state: agreement.state }];
+        }
+        if machine.is_drawn() {
+            return Vec::new();
         }
         let (drawn, claimed) = tokio::join!(chain.mediator(id), chain.result(id));
         match (drawn, claimed) {

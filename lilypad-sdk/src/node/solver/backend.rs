@@ -8,6 +8,7 @@ use super::{market::Change, run::Office};
 use crate::{
     api::{ApiError, ApiResult, Caller, DealQuery, JobOfferQuery, Party, Refusal, ResourceOfferQuery, SolverInfo},
     client::driver::now,
+    deal::AgreementState,
     server::{Backend, TempUpload},
     types::{
         Address, Amount, DealContainer, DealId, JobCreatorTransactions, JobOffer, JobOfferContainer, JobOfferId,
@@ -65,6 +66,7 @@ impl Backend for Office {
     }
 
     async fn cancel_job_offer(&self, _caller: Caller, id: JobOfferId) -> ApiResult<JobOfferContainer> {
+        self.read_agreement(&id).await?;
         self.desk.step(move |market, _| market.cancel_job_offer(&id)).await
     }
 
@@ -172,6 +174,20 @@ impl Backend for Office {
 }
 
 impl Office {
+    /// Tells the market how the agreement of an offer's deal stands, which the events may not have told yet: an answer to
+    /// the wish to cancel must not be wrong about money.
+    async fn read_agreement(&self, offer: &JobOfferId) -> ApiResult<()> {
+        let Some(chain) = &self.chain else { return Ok(()) };
+        let id = offer.clone();
+        let deal = self.desk.ask(move |market| Ok(market.job_offer(&id).map(|o| o.deal_id.clone()))).await?;
+        let Some(deal) = deal.filter(|deal| !deal.is_empty()) else { return Ok(()) };
+        let agreement = chain.agreement(&deal, 0).await.map_err(ApiError::internal)?;
+        if agreement.state == AgreementState::DealNegotiating {
+            return Ok(());
+        }
+        self.desk.step(move |market, _| Ok(((), market.chain_state(&deal, agreement.state)))).await
+    }
+
     /// Whether the provider holds what the network asks of one: a little ether, and the price of a job.
     async fn can_pay(&self, offer: &ResourceOffer) -> ApiResult<bool> {
         let Some(chain) = &self.chain else { return Ok(true) };

@@ -62,6 +62,8 @@ async fn read(office: &Office, chain: &dyn DynChain, cursor: &mut EventCursor) -
                     ChainEventKind::MediationRequested { deal, mediator } => {
                         change.append(market.mediator_drawn(&deal, mediator.to_string()));
                     }
+                    // Money is in escrow from the first agreement on, also when that comes late.
+                    ChainEventKind::DealProposed { deal, .. } => market.proposed(&deal),
                     _ => {}
                 }
             }

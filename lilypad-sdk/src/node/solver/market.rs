@@ -150,10 +150,10 @@ impl Market {
     /// A new resource offer that the server has checked.
     pub fn post_resource_offer(&mut self, offer: ResourceOffer) -> (ResourceOfferContainer, Change) {
         let container = ResourceOfferContainer::new(offer);
-        if let Some(known) = self.resource_offers.get(&container.id) {
-            return (known.clone(), Change::default());
-        }
         let mut change = Change::default();
+        if let Some(known) = self.resource_offers.get(&container.id) {
+            return (known.clone(), change);
+        }
         // One open offer per provider and machine; a re-post replaces it (design.md §11, ruling 13).
         let replaced: Vec<_> = self
             .resource_offers
@@ -287,6 +287,13 @@ impl Market {
         change
     }
 
+    /// One party agreed on chain: until the chain says that the deal has ended, its deposit is watched.
+    pub fn proposed(&mut self, deal_id: &DealId) {
+        if self.deals.contains_key(deal_id) {
+            self.unsettled.insert(deal_id.clone());
+        }
+    }
+
     /// The chain drew a mediator.
     pub fn mediator_drawn(&mut self, deal_id: &DealId, mediator: String) -> Change {
         let mut change = Change { from_chain: true, ..Change::default() };
@@ -391,7 +398,9 @@ impl Market {
         let state = deal.state;
         let mut change = Change::default();
         // What was submitted is what is judged: a later record never replaces it.
-        if !matches!(state, DealState::DealNegotiating | DealState::DealAgreed | DealState::Uploading) {
+        let is_open = matches!(state, DealState::DealNegotiating | DealState::DealAgreed | DealState::Uploading);
+        // Also a job that was taken back shall show why it gave no result.
+        if !is_open && (state != DealState::JobOfferCancelled || self.results.contains_key(deal_id)) {
             let known = self.results.get(deal_id).cloned().unwrap_or(result);
             return Ok((known, change));
         }
@@ -492,10 +501,8 @@ impl Market {
     ) -> Result<(DealContainer, Change), ApiError> {
         let deal = self.deals.get_mut(deal_id).ok_or_else(|| ApiError::from(Refusal::DealNotFound))?;
         change(deal);
-        let container = deal.clone();
-        let writes = vec![put_deal(&container, Expected::Anything)];
-        let events = vec![SolverEvent::deal(event, container.clone())];
-        Ok((container, Change { writes, events, from_chain: false }))
+        let (writes, events) = (vec![put_deal(deal, Expected::Anything)], vec![SolverEvent::deal(event, deal.clone())]);
+        Ok((deal.clone(), Change { writes, events, from_chain: false }))
     }
 
     /// A deal.
