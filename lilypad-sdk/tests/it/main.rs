@@ -10,6 +10,8 @@ mod devnet;
 mod executor;
 mod matching;
 mod module;
+#[cfg(feature = "devnet")]
+mod money;
 #[cfg(feature = "node")]
 mod server;
 #[cfg(feature = "store-sqlite")]
