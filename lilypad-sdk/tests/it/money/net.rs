@@ -226,7 +226,7 @@ impl Net {
     }
 
     fn store(&self, name: &str) -> Arc<SqliteStore> {
-        Arc::new(SqliteStore::open(&self.path(&format!("{name}.sqlite"))).unwrap())
+        Arc::new(SqliteStore::open(self.path(&format!("{name}.sqlite"))).unwrap())
     }
 
     /// Starts the solver, at the same address and on the same store as before.
@@ -250,7 +250,7 @@ impl Net {
     }
 
     fn workshop(&self, name: &str, gate: &Gate) -> Workshop {
-        let fetcher = Fetcher::new(&self.path("data"), FetchPolicy::strangers()).with_embedded();
+        let fetcher = Fetcher::new(self.path("data"), FetchPolicy::strangers()).with_embedded();
         Workshop::new(Arc::new(fetcher), ExecutorSet::new().with(gate.clone()), self.path(name))
     }
 
