@@ -148,10 +148,19 @@ impl Workshop {
         Ok(Prepared { module, checkout })
     }
 
+    /// Folder and archive of a deal's inputs; the id has been checked.
+    fn input_paths(&self, deal_id: &DealId) -> (PathBuf, PathBuf) {
+        let folder = self.data_dir.join("job-inputs").join(deal_id.as_str());
+        let tar = folder.with_extension("tar");
+        (folder, tar)
+    }
+
     async fn fetch_inputs(&self, deal_id: &DealId, solver: &HttpSolver) -> Result<PathBuf, WorkshopError> {
-        let parent = self.data_dir.join("job-inputs");
-        tokio::fs::create_dir_all(&parent).await?;
-        let (folder, tar) = (parent.join(deal_id.file_name()?), parent.join(format!("{deal_id}.tar")));
+        deal_id.file_name()?;
+        let (folder, tar) = self.input_paths(deal_id);
+        if let Some(parent) = folder.parent() {
+            tokio::fs::create_dir_all(parent).await?;
+        }
         solver.download_inputs(deal_id, &tar).await.map_err(|e| WorkshopError::Inputs(e.to_string()))?;
         let target = folder.clone();
         let unpacked = tokio::task::spawn_blocking(move || unpack(&tar, &target)).await;
@@ -242,9 +251,14 @@ impl Workshop {
     /// Removes what a deal left on this machine.
     pub async fn forget(&self, deal_id: &DealId) {
         let Ok(folder) = self.result_dir(deal_id) else { return };
-        for gone in
-            [tokio::fs::remove_dir_all(&folder).await, tokio::fs::remove_file(folder.with_extension("tar")).await]
-        {
+        // A run that was refused or cut off leaves its inputs, which are the creator's.
+        let (inputs, inputs_tar) = self.input_paths(deal_id);
+        for gone in [
+            tokio::fs::remove_dir_all(&folder).await,
+            tokio::fs::remove_file(folder.with_extension("tar")).await,
+            tokio::fs::remove_dir_all(inputs).await,
+            tokio::fs::remove_file(inputs_tar).await,
+        ] {
             if let Err(error) = gone
                 && error.kind() != std::io::ErrorKind::NotFound
             {
@@ -303,7 +317,11 @@ mod tests {
         let folder = workshop.result_dir(&id).unwrap();
         // A link in the place of a result is taken away, what it points to is not.
         std::os::unix::fs::symlink(&victim, &folder).unwrap();
+        let (inputs, tar) = workshop.input_paths(&id);
+        std::fs::create_dir_all(&inputs).unwrap();
+        std::fs::write(&tar, "").unwrap();
         workshop.forget(&id).await;
+        assert!(!inputs.exists() && !tar.exists(), "inputs of a run that never was");
         assert!(std::fs::symlink_metadata(&folder).is_err() && victim.join("inside").is_dir());
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     api::{ApiError, DealQuery, JobOfferQuery, Refusal, ResourceOfferQuery},
-    deal::{AgreementState, DealTimeouts, execution_timeout},
+    deal::{AgreementState, DealTimeouts, MAX_EXECUTION_TIMEOUT, execution_timeout},
     matching::{OrderBook, build_deal},
     store::{Expected, Write},
     types::{
@@ -542,9 +542,11 @@ impl Market {
     pub fn unsettled(&self) -> Vec<(DealId, Timestamp, DealTimeouts)> {
         let deals = self.unsettled.iter().filter_map(|id| self.deals.get(id));
         deals
-            .filter_map(|deal| {
-                let execution = execution_timeout(deal.deal.job_offer.execution_timeout_seconds).ok()?;
-                Some((deal.id.clone(), deal.created_at, DealTimeouts::for_execution(execution)))
+            .map(|deal| {
+                // A job that asks for more than anybody may agree to must end too: nobody agrees, and that is looked for.
+                let execution = execution_timeout(deal.deal.job_offer.execution_timeout_seconds);
+                let timeouts = DealTimeouts::for_execution(execution.unwrap_or(MAX_EXECUTION_TIMEOUT));
+                (deal.id.clone(), deal.created_at, timeouts)
             })
             .collect()
     }

@@ -210,3 +210,17 @@ fn a_restart_keeps_jobs_and_deals_and_drops_open_machines() {
     after.post_resource_offer(machine(9));
     assert_eq!(after.solve(NOW).events.len(), 3, "the waiting job is matched after the restart");
 }
+
+#[test]
+fn a_deal_that_nobody_can_agree_to_is_looked_at_until_it_ends() {
+    let mut market = market(Settlement::OnChain);
+    let mut endless = job("a");
+    endless.execution_timeout_seconds = u64::MAX;
+    market.post_job_offer(endless).unwrap();
+    market.post_resource_offer(machine(0));
+    market.solve(NOW);
+    let open = market.unsettled();
+    assert_eq!(open.len(), 1);
+    market.settled(&open[0].0);
+    assert_eq!(market.deal(&open[0].0).unwrap().state, DealState::JobOfferCancelled);
+}
