@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use super::{
-    JobOutput, Lilypad,
-    creator::{CreatorRole, Progress},
+    ClientError, JobOutput, Lilypad,
+    creator::{CreatorRole, Progress, retry},
     driver::Signal,
     settlement::{self, Receipt},
 };
@@ -29,6 +29,9 @@ use crate::{
 
 /// Most characters of a failure's reason that are shown.
 const MAX_REASON_CHARS: usize = 4000;
+
+/// How long the solver may be away when the receipt is written.
+const RECEIPT_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A state the job entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,7 +215,9 @@ impl Job {
         let dir = record.result_dir.clone().or_else(|| earlier.is_dir().then_some(earlier));
         let dir = dir.ok_or_else(|| lost("a result folder"))?;
         let state = self.machine.as_ref().map(Creator::agreement).unwrap_or_default();
-        let deal = self.lilypad.inner.solver.deal(&terms.deal_id).await?;
+        // The job is paid and its files are here: a solver that restarts meanwhile must not make an error of it.
+        let solver = &self.lilypad.inner.solver;
+        let deal = retry(RECEIPT_PATIENCE, ClientError::is_retryable, || solver.deal(&terms.deal_id)).await?;
         let settlement = settlement::read(self.role.chain.as_deref(), &terms, state, self.from_block).await?;
         let receipt = Receipt { deal, result: result.clone(), settlement: settlement.clone() };
         let receipt = save_receipt(&self.lilypad.inner.config.paths.receipts(), &terms.deal_id, &receipt).await;
@@ -258,7 +263,8 @@ impl Job {
         let job = |what: String, hint: &str| Error::Job { what: clean(&what), hint: hint.to_owned() };
         Some(match outcome {
             CreatorOutcome::Completed { state: AgreementState::MediationRejected } => job(
-                "the mediator found the result to be wrong; the payment came back".to_owned(),
+                "the mediator found the result to be wrong; the payment came back, the mediator's fee did not"
+                    .to_owned(),
                 "run it again, or choose another provider with --target",
             ),
             CreatorOutcome::Completed { .. } => return None,
