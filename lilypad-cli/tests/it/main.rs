@@ -1,5 +1,5 @@
 //! The binary from outside: what it prints, where, and how it ends.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
 
 mod bad_input;
 mod devnet;

@@ -33,7 +33,7 @@ impl Anvil {
             let must = std::env::var("CI").is_ok_and(|ci| ci == "true")
                 || std::env::var("LILYPAD_REQUIRE_PARTS").is_ok_and(|must| must == "1");
             assert!(!must, "anvil is required: run `npm ci`, or set ANVIL to its path");
-            println!("SKIPPED: anvil is neither in ANVIL, nor on PATH, nor in node_modules");
+            crate::skipped(format_args!("anvil is neither in ANVIL, nor on PATH, nor in node_modules"));
             return None;
         };
         let mut child = Command::new(&program)

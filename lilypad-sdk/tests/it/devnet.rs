@@ -291,9 +291,8 @@ fn anvil() -> Option<std::path::PathBuf> {
     })
 }
 
-#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn skip(why: &str) {
     let required = ["CI", "LILYPAD_REQUIRE_PARTS"].iter().any(|v| std::env::var(v).is_ok_and(|v| !v.is_empty()));
     assert!(!required, "{why}");
-    println!("SKIPPED: {why}");
+    crate::skipped(format_args!("{why}"));
 }

@@ -32,7 +32,7 @@ fn house() -> Option<PathBuf> {
     }
     let required = ["CI", "LILYPAD_REQUIRE_PARTS"].iter().any(|name| std::env::var_os(name).is_some());
     assert!(!required, "ARCHITECTURE.md is missing beside the crate");
-    println!("SKIPPED: the crate lies outside its repository, so there is no house to tidy");
+    crate::skipped(format_args!("the crate lies outside its repository, so there is no house to tidy"));
     None
 }
 
@@ -149,7 +149,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 /// Files that git tracks, with their text; those that are no text are left out.
 fn tracked_texts(root: &Path) -> Vec<(String, String)> {
     if !root.join(".git").exists() {
-        println!("SKIPPED: {} is no git checkout, so nothing says which files belong to it", root.display());
+        crate::skipped(format_args!("{} is no git checkout, so nothing says which files belong to it", root.display()));
         return Vec::new();
     }
     let listing = Command::new("git").arg("-C").arg(root).args(["ls-files", "-z"]).output().expect("git runs");
@@ -294,7 +294,7 @@ fn nothing_of_one_machine_is_committed() {
 fn the_readme_shows_the_smallest_program_as_it_runs() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let Ok(example) = fs::read_to_string(root.join("../examples/src/bin/ten_lines.rs")) else {
-        println!("SKIPPED: the examples are not in a package of the SDK alone");
+        crate::skipped(format_args!("the examples are not in a package of the SDK alone"));
         return;
     };
     let program = example.split_once("\n\n").expect("a header").1;

@@ -36,7 +36,6 @@ fn prepare() -> Result<(), String> {
 }
 
 /// Whether the test can run. Where real parts are required their absence is a failure, else it is said.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn is_ready() -> bool {
     static READY: OnceLock<Result<(), String>> = OnceLock::new();
     match READY.get_or_init(prepare) {
@@ -45,7 +44,7 @@ fn is_ready() -> bool {
             let is_set = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
             let is_required = is_set("CI", "true") || is_set("LILYPAD_REQUIRE_PARTS", "1");
             assert!(!is_required, "a Docker engine is required: {cause}");
-            eprintln!("SKIPPED: no Docker engine: {cause}");
+            crate::skipped(format_args!("no Docker engine: {cause}"));
             false
         }
     }

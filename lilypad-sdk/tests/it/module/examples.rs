@@ -19,7 +19,7 @@ fn build(folder: &Path) -> bool {
     let Err(why) = result else { return true };
     let is_set = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
     assert!(!is_set("CI", "true") && !is_set("LILYPAD_REQUIRE_PARTS", "1"), "{} is required: {why}", script.display());
-    println!("SKIPPED: {}: {why}", script.display());
+    crate::skipped(format_args!("{}: {why}", script.display()));
     false
 }
 
@@ -27,7 +27,7 @@ fn build(folder: &Path) -> bool {
 async fn hello_docker_greets_from_a_container() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/modules/hello-docker");
     if !folder.exists() {
-        println!("SKIPPED: the crate lies outside its repository, so there are no examples");
+        crate::skipped(format_args!("the crate lies outside its repository, so there are no examples"));
         return;
     }
     let data = tempfile::tempdir().unwrap();

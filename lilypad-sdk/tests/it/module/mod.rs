@@ -34,7 +34,7 @@ fn shared(name: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    println!("SKIPPED: {} is not here; set LILYPAD_SHARED to the folder of shared material", path.display());
+    crate::skipped(format_args!("{} is not here; set LILYPAD_SHARED to the folder of shared material", path.display()));
     None
 }
 
