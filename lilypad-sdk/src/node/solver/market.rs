@@ -401,8 +401,7 @@ impl Market {
         let is_open = matches!(state, DealState::DealNegotiating | DealState::DealAgreed | DealState::Uploading);
         // Also a job that was taken back shall show why it gave no result.
         if !is_open && (state != DealState::JobOfferCancelled || self.results.contains_key(deal_id)) {
-            let known = self.results.get(deal_id).cloned().unwrap_or(result);
-            return Ok((known, change));
+            return Ok((self.results.get(deal_id).cloned().unwrap_or(result), change));
         }
         self.results.insert(deal_id.clone(), result.clone());
         change.writes.push(Write::PutResult { result: result.clone() });
