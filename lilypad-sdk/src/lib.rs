@@ -39,5 +39,3 @@ pub mod node;
 
 #[cfg(feature = "devnet")]
 pub mod devnet;
-#[cfg(feature = "test-utils")]
-pub mod testing;
