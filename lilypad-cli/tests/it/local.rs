@@ -136,7 +136,10 @@ fn what_is_wrong_with_a_module_is_said() {
     run(&["./text"]).assert_fails(2, "is no JSON: line 3", "");
     run(&["./engineless"]).assert_fails(2, "no engine", "");
     run(&["./absent"]).assert_fails(2, "absent", "");
-    // Not carried by the SDK, so it is looked for where modules live; with or without internet there is no such thing.
+    // Git, told to go through a port where nobody listens: as without internet. What is carried is named.
+    std::fs::write(home.path().join(".gitconfig"), "[http]\n\tproxy = http://127.0.0.1:1\n").unwrap();
+    run(&["cowsay:v9.9.9"]).assert_fails(2, "has no tag, branch or commit \"v9.9.9\"", "v0.0.4");
+    // Not carried by the SDK, so it is looked for where modules live.
     run(&["no-such-module-anywhere:v1"]).assert_fails(2, "lilypad-module-no-such-module-anywhere", "");
 }
 

@@ -62,6 +62,11 @@ pub fn find(name: &str, revision: &str) -> Option<&'static EmbeddedModule> {
     MODULES.iter().find(|module| module.name == name && (module.tag == revision || module.commit == revision))
 }
 
+/// The tags at which a module of this short name is carried.
+pub fn tags(name: &str) -> impl Iterator<Item = &'static str> {
+    MODULES.iter().filter(move |module| module.name == name).map(|module| module.tag)
+}
+
 /// The module whose commit this is.
 pub fn at_commit(commit: &str) -> Option<&'static EmbeddedModule> {
     MODULES.iter().find(|module| module.commit == commit)

@@ -79,7 +79,18 @@ impl Fetcher {
                     let dir = module.unpack(&self.data).await?;
                     return Ok(ModuleSource { repo: file_url(&dir), ..source.at(module.commit) });
                 }
-                self.pin(source).await
+                let carried: Vec<String> = embedded::tags(name).map(str::to_owned).collect();
+                match self.pin(source).await {
+                    // Its other tags are on the internet; without one, what is here is worth naming.
+                    Err(error) if self.embedded && error.is_retryable() && !carried.is_empty() => {
+                        Err(ModuleError::UnknownRef {
+                            repo: format!("{name}, which this program carries"),
+                            reference: source.hash.clone(),
+                            near: carried,
+                        })
+                    }
+                    pinned => pinned,
+                }
             }
             ModuleReference::Repository(source) => self.pin(source).await,
             ModuleReference::Directory(dir) => self.snapshot(dir).await,
