@@ -54,6 +54,11 @@ impl Printer {
         self.format == OutputFormat::Plain
     }
 
+    /// Whether a person's terminal shows what is written.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
     /// Whether a spinner can turn.
     pub(crate) fn animates(&self) -> bool {
         self.terminal && self.is_plain()

@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lilypad_sdk::{Interrupted, Job, JobOutput, Stage, types::DealState};
+use lilypad_sdk::{
+    Interrupted, Job, JobOutput, Stage,
+    types::{DealState, plain_lines},
+};
 
 use super::{failure::of_sdk, report::Report};
 use crate::{
@@ -128,6 +131,8 @@ impl Watch<'_> {
         self.report.see_output(output, &folder);
         if self.view.show {
             let text = output.stdout();
+            // A stranger's program must not move the cursor, or write over what stands above.
+            let text = if self.printer.is_terminal() { plain_lines(&text) } else { text };
             let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
             self.printer.plain(format_args!("\n{text}{end}"));
         }
