@@ -23,6 +23,7 @@ pub(crate) struct Printer {
     color: bool,
     error_color: bool,
     closed: AtomicBool,
+    lost: AtomicBool,
 }
 
 /// A colour of the screen.
@@ -43,6 +44,7 @@ impl Printer {
             color: wanted && terminal,
             error_color: wanted && io::stderr().is_terminal(),
             closed: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
         }
     }
 
@@ -111,9 +113,16 @@ impl Printer {
             return;
         }
         let mut stdout = io::stdout().lock();
-        if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
+        if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             self.closed.store(true, Ordering::Relaxed);
+            // A reader that left has what it wanted; a full disk has lost what the person asked for.
+            self.lost.store(error.kind() != io::ErrorKind::BrokenPipe, Ordering::Relaxed);
         }
+    }
+
+    /// Whether something could not be written although its reader was still there.
+    pub(crate) fn has_lost_output(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// `Error:` and the hints, on stderr.

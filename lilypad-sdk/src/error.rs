@@ -109,6 +109,7 @@ impl Error {
     /// What kind of trouble this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
+            Self::Module(error) if error.is_retryable() => ErrorKind::Unreachable,
             Self::Wallet(_) | Self::Network(_) | Self::Module(_) | Self::Usage { .. } => ErrorKind::Usage,
             Self::Funds { .. } => ErrorKind::Funds,
             Self::Unreachable { .. } => ErrorKind::Unreachable,

@@ -31,6 +31,13 @@ pub(crate) fn main() -> ExitCode {
     };
     let printer = Printer::new(cli.global.output, &environment);
     match dispatch(cli, &environment, &printer) {
+        Ok(_) if printer.has_lost_output() => {
+            let failure = Failure::new(Exit::Job, "what was to be printed could not be written to stdout");
+            printer.failure(
+                &failure.hint("make room where stdout goes; `lilypad jobs attach` prints a job's result again"),
+            );
+            Exit::Job.into()
+        }
         Ok(exit) => exit.into(),
         Err(failure) => {
             printer.failure(&failure);

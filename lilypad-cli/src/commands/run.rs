@@ -95,6 +95,12 @@ async fn connect(connection: &Connection) -> Result<Lilypad, Error> {
 
 async fn submit(settings: &RunSettings) -> Result<(Lilypad, Job), Error> {
     let lilypad = connect(&settings.connection).await?;
+    if settings.detach && lilypad.owns_network() {
+        return Err(Error::Usage {
+            what: "--detach leaves the job to a network that ends with this program".to_owned(),
+            hint: "start `lilypad devnet` in another terminal first, or leave --detach out".to_owned(),
+        });
+    }
     let mut job = lilypad
         .job(&settings.module)
         .inputs(settings.inputs.iter().cloned())

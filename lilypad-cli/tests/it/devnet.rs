@@ -213,3 +213,20 @@ fn the_devnet_tells_people_where_it_is_and_ends_on_ctrl_c() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(!Path::new(&home.path().join("state/lilypad/devnet.json")).exists(), "its announcement goes with it");
 }
+
+#[test]
+fn a_network_that_dies_under_a_job_is_said() {
+    let mut devnet = Devnet::start(&[], &[]);
+    let home = tempfile::tempdir().unwrap();
+    let module = guest_module(&home.path().join("loop"), "loop", r#""executionTimeoutSeconds": 60,"#);
+    let mut command = devnet.command(&["run", "-n", "local", &module.display().to_string()]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.by_ref().any(|line| line.unwrap().contains("Deal agreed")));
+    devnet.kill();
+    assert!(!lines.any(|line| line.unwrap().contains("accepted")));
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{stderr}");
+    assert!(stderr.contains("attach"), "{stderr}");
+}

@@ -139,8 +139,10 @@ fn what_is_wrong_with_a_module_is_said() {
     // Git, told to go through a port where nobody listens: as without internet. What is carried is named.
     std::fs::write(home.path().join(".gitconfig"), "[http]\n\tproxy = http://127.0.0.1:1\n").unwrap();
     run(&["cowsay:v9.9.9"]).assert_fails(2, "has no tag, branch or commit \"v9.9.9\"", "v0.0.4");
-    // Not carried by the SDK, so it is looked for where modules live.
-    run(&["no-such-module-anywhere:v1"]).assert_fails(2, "lilypad-module-no-such-module-anywhere", "");
+    // Not carried by the SDK, so it is looked for where modules live, which can't be reached.
+    run(&["no-such-module-anywhere:v1"]).assert_fails(5, "lilypad-module-no-such-module-anywhere", "connection");
+    run(&["cowsay:v0.0.4", "--detach"]).assert_fails(2, "--detach", "lilypad devnet");
+    run(&["cowsay:v0.0.4", "-t", "0x000000000000000000000000000000000000dEaD"]).assert_fails(1, "dEaD", "--target");
 }
 
 #[test]

@@ -124,6 +124,12 @@ impl Devnet {
         finish(&mut self.command(&[&["run", "-n", "local"], words].concat()))
     }
 
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("the devnet runs");
+        self.child.wait().expect("it ends");
+    }
+
     /// Moves the chain's clock.
     pub(crate) fn pass(&self, time: Duration) {
         self.rpc("evm_increaseTime", &format!("[{}]", time.as_secs()));

@@ -65,6 +65,15 @@ fn every_shell_gets_a_completion_script() {
 }
 
 #[test]
+fn output_that_is_lost_is_a_failure() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let output = lilypad(home.path()).arg("version").stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("Error: what was to be printed"));
+}
+
+#[test]
 fn a_reader_that_leaves_is_no_failure() {
     let home = tempfile::tempdir().unwrap();
     let mut child = lilypad(home.path())

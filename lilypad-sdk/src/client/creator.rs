@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::mpsc;
@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::{
     HttpSolver,
     driver::{Role, Signal},
+    retry::{Pauses, retry},
     timeouts,
 };
 use crate::{
@@ -39,10 +40,10 @@ const REFUSAL_PATIENCE: Duration = Duration::from_secs(5);
 const REFUSALS: u32 = 3;
 /// The time-outs in which a creator has an interest.
 const CLAIMS: &[TimeoutKind] = &[TimeoutKind::Agree, TimeoutKind::SubmitResult, TimeoutKind::MediateResult];
-/// First pause between two tries.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// Longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long the chain may be silent before a watcher is told.
+const SILENCE: Duration = Duration::from_secs(15);
+/// How long the chain may take to name its newest block.
+const ANSWER: Duration = Duration::from_secs(5);
 /// What stands for a transaction off chain (network.md §0).
 const OFF_CHAIN_TX: &str = "0x";
 
@@ -57,6 +58,8 @@ pub(crate) enum Progress {
     Ended(CreatorOutcome),
     /// The person wanted out, but both parties had agreed.
     GoesOn,
+    /// The chain has not answered for a while; the job goes on when it does.
+    Lost(String),
 }
 
 /// What the job's receipt needs.
@@ -65,6 +68,8 @@ pub(crate) struct Record {
     pub(crate) result: Option<JobResult>,
     pub(crate) result_dir: Option<PathBuf>,
     shown: Option<DealState>,
+    /// Since when the chain has been silent, and whether the watcher was told.
+    silent_since: Option<(Instant, bool)>,
 }
 
 /// Carries out the effects of one [`Creator`].
@@ -332,9 +337,29 @@ impl CreatorRole {
         vec![CreatorEvent::CancelAnswered { taken: asked.is_ok() }]
     }
 
+    /// Tells the watcher once when the chain stays silent, so that nobody waits before a screen that never changes.
+    async fn tell_silence(&self, chain: &dyn DynChain) {
+        let reason = match tokio::time::timeout(ANSWER, chain.head()).await {
+            Ok(Ok(_)) => {
+                self.record().silent_since = None;
+                return;
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the chain does not answer".to_owned(),
+        };
+        let mut record = self.record();
+        let (since, told) = *record.silent_since.get_or_insert((Instant::now(), false));
+        if !told && since.elapsed() >= SILENCE {
+            record.silent_since = Some((since, true));
+            drop(record);
+            self.progress.send(Progress::Lost(reason)).ok();
+        }
+    }
+
     async fn observe_deal(&self, machine: &Creator, terms: &DealTerms) -> Vec<CreatorEvent> {
         let state = match &self.chain {
             Some(chain) => {
+                self.tell_silence(&**chain).await;
                 let found = timeouts::look(&**chain, terms, 0, CLAIMS).await;
                 if found.as_ref().is_some_and(|a| a.state == AgreementState::ResultsChecked)
                     && let Ok(None) = chain.mediator(&terms.deal_id).await
@@ -531,60 +556,4 @@ async fn claimed_result(chain: &dyn DynChain, deal_id: &DealId) -> ChainResult {
         }
         pauses.wait().await;
     }
-}
-
-/// Growing, jittered pauses between tries, until patience is over.
-pub(crate) struct Pauses {
-    end: Option<tokio::time::Instant>,
-    next: Duration,
-}
-
-impl Pauses {
-    /// Pauses for `patience` in all; [`Duration::MAX`] for no end.
-    pub(crate) fn new(patience: Duration) -> Self {
-        Self { end: tokio::time::Instant::now().checked_add(patience), next: FIRST_PAUSE }
-    }
-
-    /// Whether another try would come too late.
-    pub(crate) fn are_over(&self) -> bool {
-        self.end.is_some_and(|end| tokio::time::Instant::now() + self.next >= end)
-    }
-
-    /// Waits for the next try.
-    pub(crate) async fn wait(&mut self) {
-        tokio::time::sleep(jittered(self.next)).await;
-        self.next = (self.next * 2).min(LONGEST_PAUSE);
-    }
-}
-
-/// Repeats `step` with growing, jittered pauses while its error says so, for at most `patience`.
-pub(crate) async fn retry<T, E, F, Fut>(
-    patience: Duration,
-    is_retryable: impl Fn(&E) -> bool,
-    mut step: F,
-) -> Result<T, E>
-where
-    F: FnMut() -> Fut,
-    Fut: Future<Output = Result<T, E>>,
-{
-    let end = tokio::time::Instant::now() + patience;
-    let mut pause = FIRST_PAUSE;
-    loop {
-        match step().await {
-            Err(error) if is_retryable(&error) && tokio::time::Instant::now() + pause < end => {
-                tokio::time::sleep(jittered(pause)).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-            done => return done,
-        }
-    }
-}
-
-/// `pause`, up to a quarter longer or shorter.
-fn jittered(pause: Duration) -> Duration {
-    let mut byte = [0_u8; 1];
-    if getrandom::fill(&mut byte).is_err() {
-        return pause;
-    }
-    pause.mul_f32(0.75 + f32::from(byte[0]) / 512.0)
 }

@@ -14,8 +14,9 @@ use tokio::{
 
 use super::{
     ClientError, JobOutput, Lilypad,
-    creator::{CreatorRole, Progress, retry},
+    creator::{CreatorRole, Progress},
     driver::Signal,
+    retry::retry,
     settlement::{self, Receipt},
 };
 use crate::{
@@ -154,6 +155,12 @@ impl Job {
                 }
                 Some(Progress::Matched(terms)) => self.terms = Some(*terms),
                 Some(Progress::GoesOn) => {}
+                Some(Progress::Lost(reason)) => {
+                    return Some(Err(Error::Unreachable {
+                        network: self.lilypad.network().to_owned(),
+                        reason: format!("{reason}; job {} goes on when it answers: attach to it then", self.id),
+                    }));
+                }
                 Some(Progress::Ended(outcome)) => {
                     self.outcome = Some(outcome.clone());
                     self.is_told = true;
@@ -238,7 +245,7 @@ impl Job {
                         return;
                     }
                     Progress::GoesOn => return,
-                    Progress::State(_) | Progress::Matched(_) => {}
+                    Progress::State(_) | Progress::Matched(_) | Progress::Lost(_) => {}
                 }
             }
         };
@@ -299,7 +306,12 @@ impl Job {
                 Error::Funds { what: clean(reason), hint: format!("send ETH and LP to {}", self.lilypad.address()) }
             }
             CreatorOutcome::AgreeFailed { reason, funds: false } => {
-                job(format!("the deal was not agreed: {reason}"), "")
+                let hint = if reason.contains("RP / JC same") {
+                    "this key is the provider's own: run jobs with another one"
+                } else {
+                    ""
+                };
+                job(format!("the deal was not agreed: {reason}"), hint)
             }
             CreatorOutcome::DownloadFailed { reason } => job(
                 format!("the result can't be fetched: {reason}"),
@@ -316,7 +328,13 @@ impl Job {
             CreatorOutcome::TimedOut { .. } => {
                 Error::Timeout { what: "job timed out".to_owned(), hint: "run it again".to_owned() }
             }
-            CreatorOutcome::Cancelled => job("job was cancelled; nothing was charged".to_owned(), ""),
+            CreatorOutcome::Cancelled => match self.role.offer.target.address.as_str() {
+                "" => job("job was cancelled; nothing was charged".to_owned(), "run it again"),
+                target => job(
+                    format!("job was cancelled: provider {target} has no open offer that fits; nothing was charged"),
+                    "check the address, or leave --target out",
+                ),
+            },
         })
     }
 }

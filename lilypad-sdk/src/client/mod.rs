@@ -30,6 +30,7 @@ mod input_folder;
 mod lilypad;
 mod output;
 mod paths;
+pub(crate) mod retry;
 mod settlement;
 pub(crate) mod timeouts;
 mod transfer;

@@ -11,8 +11,8 @@ use crate::{
     chain::DynChain,
     client::{
         HttpSolver, StreamItem,
-        creator::Pauses,
         driver::{Role, Signal, drive},
+        retry::Pauses,
     },
     deal::roles::{Mediator, MediatorEffect, MediatorEvent, Verdict},
     store::{DynStore, JournalError, Journaled},

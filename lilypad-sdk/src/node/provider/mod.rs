@@ -21,8 +21,9 @@ use crate::{
     chain::{ChainError, DynChain},
     client::{
         ClientError, HttpSolver, StreamItem,
-        creator::{Pauses, off_chain_state, retry},
+        creator::off_chain_state,
         driver::{Role, Signal, drive, now},
+        retry::{Pauses, retry},
         timeouts,
     },
     deal::{
