@@ -17,6 +17,7 @@
 //!
 //! On a crash nothing is lost but a download: a checkout appears in the cache by one rename, complete or not at all.
 
+mod asked;
 mod decode;
 #[cfg(feature = "module-git")]
 pub mod embedded;
@@ -32,6 +33,7 @@ pub mod spec;
 pub mod template;
 mod workload;
 
+pub use asked::{TemplateInput, template_inputs};
 pub use error::ModuleError;
 #[cfg(feature = "module-git")]
 pub use fetch::{Checkout, FetchPolicy, Fetcher};

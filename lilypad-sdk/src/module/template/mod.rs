@@ -21,6 +21,7 @@ mod number;
 mod parser;
 mod printf;
 mod quote;
+mod reads;
 mod unicode;
 mod value;
 
@@ -28,6 +29,7 @@ use std::sync::Arc;
 
 pub use error::{Limit, Phase, TemplateError};
 pub(crate) use number::parse_float;
+pub use reads::{Read, Usage};
 pub use value::Value;
 
 /// What a template may use up. The defaults are far above any published module.

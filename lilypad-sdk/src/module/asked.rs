@@ -1,0 +1,95 @@
+//! Which inputs a template asks for, and what it does without them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::ModuleError;
+use super::json;
+use super::template::{Read, Template, Usage};
+
+/// An input that a template reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct TemplateInput {
+    /// Its name; upper and lower case differ.
+    pub name: String,
+    /// What the job gets without it, where the template says so: `{{or .X "\"d\""}}`, `{{if .X}}…{{else}}"d"{{end}}`. A JSON
+    /// string is shown as its text, anything else as the template has it.
+    pub default: Option<String>,
+    /// Whether the module cannot be rendered as it was meant without it.
+    pub required: bool,
+    /// Where it is read, in the order of the text; never empty.
+    #[serde(skip)]
+    pub reads: Vec<Read>,
+}
+
+/// The inputs a template reads, in the order in which it first reads them, with their defaults. Nothing is run.
+///
+/// `name` is the template's name in error texts, as for [`render`](super::render).
+///
+/// # Errors
+/// [`ModuleError::Template`] when the template cannot be parsed.
+pub fn template_inputs(template: impl AsRef<[u8]>, name: &str) -> Result<Vec<TemplateInput>, ModuleError> {
+    let template = Template::parse(name, template).map_err(|source| ModuleError::Template {
+        module: name.to_owned(),
+        missing: Vec::new(),
+        source,
+    })?;
+    Ok(asked(&template))
+}
+
+/// As [`template_inputs`], of a template that is parsed.
+pub(super) fn asked(template: &Template) -> Vec<TemplateInput> {
+    let mut inputs: Vec<TemplateInput> = Vec::new();
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
+    for read in template.reads() {
+        let index = *known.entry(read.name.clone()).or_insert(inputs.len());
+        if index == inputs.len() {
+            inputs.push(TemplateInput { name: read.name.clone(), default: None, required: false, reads: Vec::new() });
+        }
+        if let Some(input) = inputs.get_mut(index) {
+            input.required |= read.usage == Usage::Bare;
+            if input.default.is_none() {
+                input.default = read.fallback.as_deref().filter(|text| !text.is_empty()).map(plain);
+            }
+            input.reads.push(read);
+        }
+    }
+    inputs
+}
+
+/// A JSON string as its text, other texts as they are.
+fn plain(text: &str) -> String {
+    if text.starts_with('"') {
+        json::decode_string(text.as_bytes()).unwrap_or_else(|| text.to_owned())
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn lists_inputs_once_with_default_and_need() {
+        let text =
+            r#"{"a":{{.Need}},"b":{{if .Opt}}{{.Opt}}{{else}}"a \"cow\""{{end}},"c":{{or .N 7}},"d":"{{js .Need}}"}"#;
+        let found = template_inputs(text, "t").unwrap();
+        let short: Vec<_> =
+            found.iter().map(|input| (input.name.as_str(), input.default.as_deref(), input.required)).collect();
+        assert_eq!(short, [("Need", None, true), ("Opt", Some("a \"cow\""), false), ("N", Some("7"), false)]);
+        assert_eq!(found[0].reads.len(), 2);
+        assert_eq!(found[0].reads[1].action, "{{js .Need}}");
+    }
+
+    #[test]
+    fn an_input_read_only_inside_a_condition_is_not_required() {
+        let found = template_inputs("{{if .A}}{{.B}}{{end}}", "t").unwrap();
+        assert!(found.iter().all(|input| !input.required), "{found:?}");
+        assert!(template_inputs("{{", "t").is_err());
+    }
+}
