@@ -13,7 +13,7 @@ pub(crate) struct RunArgs {
     /// The module: name:tag or host/owner/repo:ref
     #[arg(value_name = "MODULE")]
     pub(crate) module: Option<String>,
-    /// An input of the module, split at the first `=`; repeatable
+    /// An input of the module, split at the first `=`; repeatable, one input each
     #[arg(short, long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
     pub(crate) input: Vec<String>,
     /// Folder of input files [env: INPUTS_PATH]

@@ -24,8 +24,16 @@ pub enum ModuleError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A folder that was to be run as a module is none.
+    #[error("module folder {folder} {why}")]
+    Folder {
+        /// The folder, as it was given.
+        folder: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The template cannot be read or run.
-    #[error("template of module {module} does not render: {source}")]
+    #[error("module {module} does not render: {source}")]
     Template {
         /// Module, as in error texts.
         module: String,
@@ -36,7 +44,7 @@ pub enum ModuleError {
         source: TemplateError,
     },
     /// The rendered text is no JSON.
-    #[error("rendered template of module {module} is no JSON: line {line}, column {column}: {what}")]
+    #[error("module {module} renders to no JSON: line {line}, column {column} of the rendered text: {what}")]
     NoJson {
         /// Module, as in error texts.
         module: String,
@@ -47,9 +55,11 @@ pub enum ModuleError {
         /// What is wrong there.
         what: String,
         /// The line and a caret below the place.
-        excerpt: String,
+        excerpt: Box<str>,
         /// Names the template asks for that were not given.
         missing: Vec<String>,
+        /// What is most likely at fault.
+        blame: Blame,
     },
     /// The rendered text is JSON, but a member has a value it cannot have.
     #[error("module {module}: {member} {what}")]
@@ -146,22 +156,60 @@ pub enum ModuleError {
     },
 }
 
+/// What is most likely at fault when a template renders to no JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Blame {
+    /// The template: it got no inputs that could have broken it.
+    #[default]
+    Template,
+    /// The template, which renders to nothing at all.
+    Blank,
+    /// An input that the template puts into the text as it is.
+    Inputs,
+}
+
+/// Whether a module is a folder of the person's own, whose author is at hand.
+fn is_folder(module: &str) -> bool {
+    module.starts_with(['.', '/'])
+}
+
+/// Whose turn it is to mend `module`.
+fn mend(module: &str, own: &str) -> String {
+    match is_folder(module) {
+        true => own.to_owned(),
+        false => "this is a fault of the module; tell its author, or use another tag".to_owned(),
+    }
+}
+
 impl ModuleError {
     /// What the person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Folder { .. } => Some(format!(
+                "name a folder that holds {}, the template of a module",
+                super::TEMPLATE_PATH.trim_start_matches('/')
+            )),
             Self::Reference { .. } => Some("write NAME:TAG or HOST/OWNER/REPO:REF, for example cowsay:v0.0.4".to_owned()),
             Self::Input { .. } => Some("write inputs as -i NAME=VALUE".to_owned()),
             Self::Template { missing, .. } | Self::NoJson { missing, .. } if !missing.is_empty() => {
                 let flags: Vec<String> = missing.iter().map(|name| format!("-i {name}=…")).collect();
                 Some(format!("the template asks for inputs that were not given: {}", flags.join(" ")))
             }
-            Self::Template { .. } => Some("this is a fault of the module; tell its author, or use another tag".to_owned()),
-            Self::NoJson { .. } => Some(
+            Self::Template { module, .. } => Some(mend(module, "correct the template at that line")),
+            Self::NoJson { blame: Blame::Inputs, .. } => Some(
                 "an input with quotes, apostrophes, backslashes or line breaks may break this template; try a plain value"
                     .to_owned(),
             ),
-            Self::Member { .. } => Some("this is a fault of the module; tell its author, or use another tag".to_owned()),
+            Self::NoJson { module, blame: Blame::Blank, .. } => Some(mend(
+                module,
+                "the template is empty: write the machine and the job into it, as JSON",
+            )),
+            Self::NoJson { module, blame: Blame::Template, excerpt, .. } => {
+                let line = excerpt.lines().next().unwrap_or_default().trim();
+                Some(mend(module, &format!("correct the template; the line reads {line:?}")))
+            }
+            Self::Member { module, .. } => Some(mend(module, "correct that member in the template")),
             Self::NoEngine => Some("the module's author must set Docker.Image, or Engine Wasm with an EntryModule".to_owned()),
             Self::Job { .. } => Some("the module's author must correct job.Spec".to_owned()),
             Self::UnknownModule { unreachable: true, .. } => {
@@ -177,7 +225,9 @@ impl ModuleError {
             Self::Forbidden { .. } => Some("use an https:// repository of a public host".to_owned()),
             Self::NoGit { .. } => Some("install git and make sure that it is on the PATH".to_owned()),
             Self::GitTimeout { .. } => Some("try again, or check the network connection".to_owned()),
-            Self::File { .. } | Self::Git { .. } | Self::Io { .. } => None,
+            Self::File { module, .. } => Some(mend(module, "put the file where the template says")),
+            Self::Git { .. } => Some("see whether git works on this machine: git --version".to_owned()),
+            Self::Io { .. } => Some("see whether the data folder can be written to and has room".to_owned()),
         }
     }
 
@@ -195,6 +245,7 @@ impl ModuleError {
             Self::GitTimeout { .. } | Self::UnknownModule { unreachable: true, .. } => true,
             Self::Reference { .. }
             | Self::Input { .. }
+            | Self::Folder { .. }
             | Self::Template { .. }
             | Self::NoJson { .. }
             | Self::Member { .. }
@@ -213,7 +264,11 @@ impl ModuleError {
     /// Whether the person's own words (reference, inputs) are at fault, rather than module or surroundings.
     pub fn is_caller_fault(&self) -> bool {
         match self {
-            Self::Reference { .. } | Self::Input { .. } | Self::UnknownRef { .. } | Self::Forbidden { .. } => true,
+            Self::Reference { .. }
+            | Self::Input { .. }
+            | Self::Folder { .. }
+            | Self::UnknownRef { .. }
+            | Self::Forbidden { .. } => true,
             Self::UnknownModule { unreachable, .. } => !unreachable,
             Self::Template { missing, .. } | Self::NoJson { missing, .. } => !missing.is_empty(),
             Self::Member { .. }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::ModuleError;
 
-/// Reads one `-i NAME=VALUE`: split once at the first `=`, the value kept as it is.
+/// Reads one `-i NAME=VALUE`: split once at the first `=`, the value kept as it is. A value may hold commas and further
+/// `=`, so `-i A=1,B=2` sets one input; several inputs take several `-i` (design.md §11).
 ///
 /// # Errors
 /// [`ModuleError::Input`] without `=` or without a name.
@@ -107,6 +108,7 @@ mod tests {
     fn splits_once_and_keeps_the_value() {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(parse_input_flag("a=b=c, d=\"e\"").unwrap(), pair("a", "b=c, d=\"e\""));
+        assert_eq!(parse_input_flag("A=1,B=2").unwrap(), pair("A", "1,B=2"), "one flag is one input");
         assert_eq!(parse_input_flag("a=").unwrap(), pair("a", ""));
         assert_eq!(parse_input_flag("a= x ").unwrap(), pair("a", " x "));
     }

@@ -34,7 +34,7 @@ pub mod template;
 mod workload;
 
 pub use asked::{TemplateInput, template_inputs};
-pub use error::ModuleError;
+pub use error::{Blame, ModuleError};
 #[cfg(feature = "module-git")]
 pub use fetch::{Checkout, FetchPolicy, Fetcher};
 pub use inputs::{parse_chain_inputs_compat, parse_input_flag, parse_input_flags_compat};

@@ -7,7 +7,7 @@ use super::decode::{self, Unreadable};
 use super::json::{self, Syntax};
 use super::spec::Module;
 use super::template::{Template, Value};
-use super::{ModuleError, ModuleSource};
+use super::{Blame, ModuleError, ModuleSource};
 
 /// Longest piece of a broken line that an error shows, in characters.
 const EXCERPT: usize = 100;
@@ -25,13 +25,27 @@ pub fn render(
     name: &str,
     inputs: &BTreeMap<String, String>,
 ) -> Result<Module, ModuleError> {
-    let template = template.as_ref();
-    let text = render_text(template, name, inputs)?;
-    decode(&text, name).map_err(|error| match error {
+    render_for(template.as_ref(), name, name, inputs)
+}
+
+/// As [`render`], with errors that name the module and its template's file as a person does.
+pub(super) fn render_for(
+    template: &[u8],
+    shown: &str,
+    file: &str,
+    inputs: &BTreeMap<String, String>,
+) -> Result<Module, ModuleError> {
+    let text = render_text_for(template, shown, file, inputs)?;
+    decode(&text, shown).map_err(|error| match error {
         ModuleError::NoJson { module, line, column, what, excerpt, .. } => {
             let missing =
-                Template::parse(name, template).map(|template| missing(&template, inputs)).unwrap_or_default();
-            ModuleError::NoJson { module, line, column, what, excerpt, missing }
+                Template::parse(file, template).map(|template| missing(&template, inputs)).unwrap_or_default();
+            let blame = match (text.trim_ascii().is_empty(), inputs.is_empty()) {
+                (true, _) => Blame::Blank,
+                (false, true) => Blame::Template,
+                (false, false) => Blame::Inputs,
+            };
+            ModuleError::NoJson { module, line, column, what, excerpt, missing, blame }
         }
         other => other,
     })
@@ -46,8 +60,17 @@ pub fn render_text(
     name: &str,
     inputs: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, ModuleError> {
-    let fail = |source, missing| ModuleError::Template { module: name.to_owned(), missing, source };
-    let template = Template::parse(name, template).map_err(|error| fail(error, Vec::new()))?;
+    render_text_for(template.as_ref(), name, name, inputs)
+}
+
+fn render_text_for(
+    template: &[u8],
+    shown: &str,
+    file: &str,
+    inputs: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, ModuleError> {
+    let fail = |source, missing| ModuleError::Template { module: shown.to_owned(), missing, source };
+    let template = Template::parse(file, template).map_err(|error| fail(error, Vec::new()))?;
     template.execute(&encoded(inputs)).map_err(|error| fail(error, missing(&template, inputs)))
 }
 
@@ -99,8 +122,9 @@ fn no_json(rendered: &[u8], syntax: Syntax, name: &str) -> ModuleError {
         line,
         column: left.len() + 1,
         what: syntax.message,
-        excerpt: format!("{}\n{}^", shown.trim_end(), " ".repeat(left.len() - from)),
+        excerpt: format!("{}\n{}^", shown.trim_end(), " ".repeat(left.len() - from)).into(),
         missing: Vec::new(),
+        blame: Blame::default(),
     }
 }
 
@@ -139,11 +163,32 @@ mod tests {
         let error = render("{\n  \"job\": {{.Job}}\n}", "t", &inputs(&[])).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "rendered template of module t is no JSON: line 2, column 10: invalid character '<' looking for beginning of value"
+            "module t renders to no JSON: line 2, column 10 of the rendered text: invalid character '<' looking for \
+             beginning of value"
         );
         assert_eq!(error.excerpt(), Some("  \"job\": <no value>\n         ^"));
         assert!(error.hint().unwrap().contains("-i Job="), "{:?}", error.hint());
         assert!(error.is_caller_fault());
+    }
+
+    #[test]
+    fn the_hint_fits_what_is_at_fault_and_whose_module_it_is() {
+        let hint = |template: &str, shown: &str, given: &[(&str, &str)]| {
+            render_for(template.as_bytes(), shown, "f", &inputs(given)).unwrap_err().hint().unwrap()
+        };
+        for blank in ["", " \n", "{{/* nothing */}}"] {
+            assert!(hint(blank, "./m", &[]).contains("the template is empty"), "{blank:?}");
+        }
+        assert_eq!(hint("{\n  oops\n}", "./m", &[]), "correct the template; the line reads \"oops\"");
+        assert!(hint("{\n  oops\n}", "m:v1", &[]).contains("tell its author"));
+        assert!(hint(r#"{"a": "{{.A}}"}"#, "./m", &[("A", "x")]).contains("try a plain value"));
+        assert!(hint("{{", "./m", &[]).contains("correct the template"));
+    }
+
+    #[test]
+    fn an_error_names_module_and_file_once() {
+        let text = render_for(b"{\n{{ .A ", "./m", "f.tmpl", &inputs(&[])).unwrap_err().to_string();
+        assert_eq!(text, "module ./m does not render: template: f.tmpl:2: unclosed action");
     }
 
     #[test]

@@ -8,7 +8,9 @@ use sha2::{Digest, Sha256};
 
 use super::io;
 use crate::module::{
-    Module, ModuleError, ModuleSource, WasmFile, WasmLocation, render, template::Limits, template_name,
+    Module, ModuleError, ModuleSource, WasmFile, WasmLocation,
+    render::{render_for, template_name},
+    template::Limits,
 };
 
 /// Largest `.wasm` file read from a checkout, in bytes.
@@ -100,7 +102,17 @@ impl Checkout {
     /// # Errors
     /// As [`Checkout::template`] and [`render`].
     pub fn render(&self, inputs: &BTreeMap<String, String>) -> Result<Module, ModuleError> {
-        render(self.template()?, &template_name(&self.source), inputs)
+        let name = template_name(&self.source);
+        render_for(&self.template()?, &name, &name, inputs)
+    }
+
+    /// As [`Checkout::render`], with errors that call the module `shown`, as the person does, and name its file.
+    ///
+    /// # Errors
+    /// As [`Checkout::render`].
+    pub fn render_as(&self, shown: &str, inputs: &BTreeMap<String, String>) -> Result<Module, ModuleError> {
+        let file = self.source.path.trim_start_matches('/');
+        render_for(&self.template()?, shown, file, inputs)
     }
 
     /// The bytes of a `.wasm` file that lies in the checkout, their hash checked when the job names one.

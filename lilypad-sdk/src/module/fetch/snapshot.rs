@@ -12,17 +12,22 @@ impl Fetcher {
     /// `.gitignore` names stay out; the folder itself is not touched.
     ///
     /// # Errors
-    /// [`ModuleError::Forbidden`] unless the fetcher knows embedded modules (network `local`), [`ModuleError::File`] when
-    /// there is no template in it.
+    /// [`ModuleError::Forbidden`] unless the fetcher knows embedded modules (network `local`), [`ModuleError::Folder`]
+    /// when it is none, or when there is no template in it.
     pub async fn snapshot(&self, dir: &Path) -> Result<ModuleSource, ModuleError> {
         let shown = dir.display().to_string();
         if !self.embedded {
             return Err(ModuleError::Forbidden { repo: shown, why: "a folder can be run on the network local only" });
         }
         let template = TEMPLATE_PATH.trim_start_matches('/');
-        if !dir.join(template).is_file() {
-            let why = "there is no template".to_owned();
-            return Err(ModuleError::File { module: shown, path: template.to_owned(), why });
+        let wrong = match (dir.exists(), dir.is_dir(), dir.join(template).is_file()) {
+            (false, ..) => Some("does not exist"),
+            (true, false, _) => Some("is no folder"),
+            (true, true, false) => Some("has no file lilypad_module.json.tmpl"),
+            (true, true, true) => None,
+        };
+        if let Some(why) = wrong {
+            return Err(ModuleError::Folder { folder: shown, why });
         }
         let dir = dir.canonicalize().map_err(io("read", dir))?;
         let scratch = Scratch::new(&self.data)?;

@@ -362,5 +362,5 @@ async fn a_folder_is_run_from_a_snapshot() {
     let elsewhere = Fetcher::new(place.data.path(), FetchPolicy::own());
     assert!(matches!(elsewhere.resolve(&reference).await, Err(ModuleError::Forbidden { .. })));
     std::fs::remove_file(work.path().join("lilypad_module.json.tmpl")).unwrap();
-    assert!(matches!(fetcher.resolve(&reference).await, Err(ModuleError::File { .. })));
+    assert!(matches!(fetcher.resolve(&reference).await, Err(ModuleError::Folder { .. })));
 }
