@@ -24,6 +24,7 @@ pub(crate) struct Printer {
     error_color: bool,
     closed: AtomicBool,
     lost: AtomicBool,
+    documented: AtomicBool,
 }
 
 /// A colour of the screen.
@@ -45,6 +46,7 @@ impl Printer {
             error_color: wanted && io::stderr().is_terminal(),
             closed: AtomicBool::new(false),
             lost: AtomicBool::new(false),
+            documented: AtomicBool::new(false),
         }
     }
 
@@ -96,11 +98,22 @@ impl Printer {
 
     /// Writes the one document of `json`, or the last line of `ndjson`.
     pub(crate) fn document(&self, value: &serde_json::Value) {
+        self.documented.store(true, Ordering::Relaxed);
+        self.news(value);
+    }
+
+    /// Writes a document that is not the last word of a command that goes on.
+    pub(crate) fn news(&self, value: &serde_json::Value) {
         match self.format {
             OutputFormat::Plain => {}
             OutputFormat::Json => self.write(&format!("{value:#}\n")),
             OutputFormat::Ndjson => self.write(&format!("{value}\n")),
         }
+    }
+
+    /// Whether the one document was written.
+    pub(crate) fn has_document(&self) -> bool {
+        self.documented.load(Ordering::Relaxed)
     }
 
     /// Writes whatever the format.

@@ -115,6 +115,7 @@ impl Error {
             Self::Unreachable { .. } => ErrorKind::Unreachable,
             Self::Chain(error) if error.is_lack_of_funds() => ErrorKind::Funds,
             Self::Chain(error) if error.is_retryable() => ErrorKind::Unreachable,
+            Self::Chain(error) if error.is_caller_fault() => ErrorKind::Usage,
             Self::Solver(error) if error.is_retryable() => ErrorKind::Unreachable,
             Self::Chain(_) | Self::Solver(_) | Self::Job { .. } => ErrorKind::Job,
             Self::Timeout { .. } => ErrorKind::Timeout,
@@ -137,6 +138,10 @@ impl Error {
             Self::Unreachable { network, .. } if network != "local" => {
                 Some("check the connection, or run on this machine with -n local".to_owned())
             }
+            Self::Unreachable { .. } => Some(
+                "see whether lilypad devnet and its chain still run; without --chain it brings a chain of its own"
+                    .to_owned(),
+            ),
             Self::Chain(error) => error.hint(),
             Self::Solver(error) => error.hint(),
             #[cfg(feature = "node")]

@@ -82,7 +82,7 @@ fn ended_by_itself(ended: Result<(), lilypad_sdk::Error>) -> Failure {
 
 fn say(info: &DevnetInfo, settings: &DevnetSettings, started: Instant, printer: &Printer) {
     let milliseconds = started.elapsed().as_millis();
-    printer.document(&json!({ "event": "ready", "milliseconds": u64::try_from(milliseconds).ok(), "network": info }));
+    printer.news(&json!({ "event": "ready", "milliseconds": u64::try_from(milliseconds).ok(), "network": info }));
     printer.plain(describe(info, settings, milliseconds));
 }
 

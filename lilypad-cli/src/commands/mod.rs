@@ -8,9 +8,11 @@ mod run;
 mod version;
 mod watch;
 
-use std::{process::ExitCode, time::Duration};
+use std::{ffi::OsString, process::ExitCode, time::Duration};
 
-use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
+use clap::{CommandFactory as _, Parser as _, ValueEnum as _, error::ErrorKind};
+
+use self::report::Report;
 
 use crate::{
     args::{Cli, Command, GlobalArgs, JobsCommand, OutputFormat},
@@ -39,24 +41,45 @@ pub(crate) fn main() -> ExitCode {
             Exit::Job.into()
         }
         Ok(exit) => exit.into(),
-        Err(failure) => {
-            printer.failure(&failure);
-            failure.exit.into()
+        Err(failure) => failed(&failure, &printer),
+    }
+}
+
+/// Says a failure on stderr, and in the document on stdout unless that was written already, with what is known of the job.
+fn failed(failure: &Failure, printer: &Printer) -> ExitCode {
+    if !printer.has_document() {
+        printer.document(&Report::default().event("failed", Some(failure)));
+    }
+    printer.failure(failure);
+    failure.exit.into()
+}
+
+/// The format that was asked for, also where the rest of the words was not understood. The last one counts.
+fn format_of(words: impl IntoIterator<Item = OsString>) -> OutputFormat {
+    let mut format = OutputFormat::default();
+    let mut words = words.into_iter().take_while(|word| word != "--").peekable();
+    while let Some(word) = words.next() {
+        let value = match word.to_str() {
+            Some("--output") => words.peek().and_then(|next| next.to_str()).map(str::to_owned),
+            Some(word) => word.strip_prefix("--output=").map(str::to_owned),
+            None => None,
+        };
+        if let Some(value) = value {
+            format = OutputFormat::from_str(&value, false).unwrap_or_default();
         }
     }
+    format
 }
 
 /// Help and version go to stdout; what was not understood is one line and the way to the help.
 fn not_understood(error: &clap::Error, environment: &Environment) -> ExitCode {
-    let printer = Printer::new(OutputFormat::Plain, environment);
+    let printer = Printer::new(format_of(std::env::args_os().skip(1)), environment);
     let text = if printer.colors() { error.render().ansi().to_string() } else { error.render().to_string() };
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         printer.raw(&text);
         return Exit::Success.into();
     }
-    let failure = usage_failure(&error.render().to_string());
-    printer.failure(&failure);
-    failure.exit.into()
+    failed(&usage_failure(&error.render().to_string()), &printer)
 }
 
 /// The first paragraph of what the parser says, its tips, and the command whose help tells more.
@@ -138,6 +161,18 @@ mod tests {
         assert_eq!(failure.exit, Exit::Usage);
         assert_eq!(failure.message, "unexpected argument 'b:2' found");
         assert_eq!(failure.hints.last().map(String::as_str), Some("see lilypad run --help"));
+    }
+
+    #[test]
+    fn the_format_is_known_although_the_rest_is_not_understood() {
+        let format = |words: &[&str]| format_of(words.iter().map(OsString::from));
+        assert_eq!(format(&["run", "--bogus", "--output", "json"]), OutputFormat::Json);
+        assert_eq!(format(&["--output=ndjson", "run", "--bogus"]), OutputFormat::Ndjson);
+        assert_eq!(format(&["run", "--output=json", "--output", "plain"]), OutputFormat::Plain);
+        for words in [&["run"][..], &["run", "--output"], &["run", "--output", "xml"], &["run", "--", "--output=json"]]
+        {
+            assert_eq!(format(words), OutputFormat::Plain, "{words:?}");
+        }
     }
 
     #[test]

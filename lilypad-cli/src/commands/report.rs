@@ -5,14 +5,20 @@
 //! state, state_code     the network's name and number of the state
 //! job_offer_id, deal_id, data_id, result_dir, stdout, stderr, exit_code, settlement     null until they are known
 //! error            null, or {message, hints, exit_code} with the program's own exit code
+//! stdout_truncated, stderr_truncated     whether the text is only the first MiB of the file at stdout_path, stderr_path
 //! ```
+//!
+//! A failure before there is a job has the same members, so that a program reads one shape only.
 
-use std::path::Path;
+use std::{fs::File, io::Read as _, path::Path};
 
 use lilypad_sdk::{Job, JobOutput, types::DealState};
 use serde_json::{Value, json};
 
 use crate::exit::Failure;
+
+/// Most bytes of each of the job's streams that a document carries; the files hold the rest.
+const MAX_STREAM_BYTES: u64 = 1 << 20;
 
 /// What is known of a job.
 #[derive(Debug, Default)]
@@ -28,10 +34,36 @@ pub(crate) struct Report {
 struct Output {
     data_id: Value,
     result_dir: Value,
-    stdout: Value,
-    stderr: Value,
+    stdout: Stream,
+    stderr: Stream,
     exit_code: Value,
     settlement: Value,
+}
+
+/// The beginning of a stream's file.
+#[derive(Debug)]
+struct Stream {
+    path: Value,
+    text: Value,
+    is_truncated: Value,
+}
+
+impl Stream {
+    /// A file that is missing is empty; bytes that are no UTF-8 are replaced.
+    fn read(folder: &Path, name: &str) -> Self {
+        let path = folder.join(name);
+        let mut bytes = Vec::new();
+        // What can't be read is left out: the result folder is there to look into.
+        let _ = File::open(&path).and_then(|file| file.take(MAX_STREAM_BYTES + 1).read_to_end(&mut bytes));
+        let most = usize::try_from(MAX_STREAM_BYTES).unwrap_or(usize::MAX);
+        let is_truncated = bytes.len() > most;
+        bytes.truncate(most);
+        Self {
+            path: json!(path.display().to_string()),
+            text: json!(String::from_utf8_lossy(&bytes)),
+            is_truncated: json!(is_truncated),
+        }
+    }
 }
 
 impl Report {
@@ -55,8 +87,8 @@ impl Report {
         self.output = Some(Output {
             data_id: json!(output.data_id().to_string()),
             result_dir: json!(folder.display().to_string()),
-            stdout: json!(output.stdout()),
-            stderr: json!(output.stderr()),
+            stdout: Stream::read(folder, "stdout"),
+            stderr: Stream::read(folder, "stderr"),
             exit_code: json!(output.exit_code()),
             settlement: serde_json::to_value(output.settlement()).unwrap_or(Value::Null),
         });
@@ -75,11 +107,48 @@ impl Report {
             "deal_id": self.deal_id,
             "data_id": of(|o| &o.data_id),
             "result_dir": of(|o| &o.result_dir),
-            "stdout": of(|o| &o.stdout),
-            "stderr": of(|o| &o.stderr),
+            "stdout": of(|o| &o.stdout.text),
+            "stdout_truncated": of(|o| &o.stdout.is_truncated),
+            "stdout_path": of(|o| &o.stdout.path),
+            "stderr": of(|o| &o.stderr.text),
+            "stderr_truncated": of(|o| &o.stderr.is_truncated),
+            "stderr_path": of(|o| &o.stderr.path),
             "exit_code": of(|o| &o.exit_code),
             "settlement": of(|o| &o.settlement),
             "error": failure.map(|f| json!({ "message": f.message, "hints": f.hints, "exit_code": f.exit.code() })),
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_stream_is_cut_and_its_file_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("stdout");
+        let most = usize::try_from(MAX_STREAM_BYTES).unwrap();
+        for (written, is_truncated) in [(0, false), (most, false), (most + 1, true)] {
+            std::fs::write(&file, "x".repeat(written)).unwrap();
+            let stream = Stream::read(folder.path(), "stdout");
+            assert_eq!(stream.text.as_str().unwrap().len(), written.min(most));
+            assert_eq!(
+                (&stream.is_truncated, &stream.path),
+                (&json!(is_truncated), &json!(file.display().to_string()))
+            );
+        }
+        let absent = Stream::read(folder.path(), "stderr");
+        assert_eq!((absent.text, absent.is_truncated), (json!(""), json!(false)));
+    }
+
+    #[test]
+    fn a_failure_without_a_job_has_every_member() {
+        let failure = Failure::usage("nothing").hint("something");
+        let event = Report::default().event("failed", Some(&failure));
+        assert_eq!(event["event"], "failed");
+        assert_eq!(event["error"], json!({ "message": "nothing", "hints": ["something"], "exit_code": 2 }));
+        assert!(event["job_offer_id"].is_null() && event["stdout"].is_null() && event["exit_code"].is_null());
     }
 }

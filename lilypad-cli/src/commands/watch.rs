@@ -121,14 +121,15 @@ impl Watch<'_> {
     /// The job's own output if it was asked for, the tail, and what the job's exit code means for ours.
     fn finish(&mut self, output: &JobOutput) -> Result<Exit, Failure> {
         self.progress.done();
-        let folder = match self.place(output.dir()) {
-            Ok(folder) => folder,
-            Err(failure) => {
-                self.report.see_output(output, output.dir());
-                return Err(self.fail(failure));
-            }
-        };
-        self.report.see_output(output, &folder);
+        let placed = self.place(output.dir());
+        let folder = placed.as_deref().unwrap_or(output.dir()).to_owned();
+        // The report carries the streams, which a person reads in their files.
+        if !self.printer.is_plain() {
+            self.report.see_output(output, &folder);
+        }
+        if let Err(failure) = placed {
+            return Err(self.fail(failure));
+        }
         if self.view.show {
             let text = output.stdout();
             // A stranger's program must not move the cursor, or write over what stands above.

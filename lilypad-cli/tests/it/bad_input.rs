@@ -1,6 +1,10 @@
 //! What a person can get wrong before anything is connected: one line that names it, a way out, the right exit code.
 
-use crate::support::run;
+use std::{net::TcpListener, path::Path};
+
+use serde_json::Value;
+
+use crate::support::{Finished, finish, lilypad, run};
 
 /// The first of the ten keys that every development chain knows.
 const KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
@@ -151,4 +155,71 @@ fn devnet_settings_are_checked() {
     for (words, needle, hint) in cases {
         run(&[&["devnet"], words].concat(), &[]).assert_fails(2, needle, hint);
     }
+}
+
+/// Asserts that the one object on stdout says the failure that stderr says.
+fn assert_document(finished: &Finished, code: i32) {
+    let document: Value =
+        serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished:?}"));
+    assert_eq!(document["event"], "failed", "{document:#}");
+    assert_eq!((finished.code, &document["error"]["exit_code"]), (Some(code), &code.into()), "{document:#}");
+    let mut lines = vec![format!("Error: {}", document["error"]["message"].as_str().unwrap())];
+    let hints = document["error"]["hints"].as_array().unwrap();
+    lines.extend(hints.iter().map(|hint| format!("hint: {}", hint.as_str().unwrap())));
+    assert_eq!(finished.stderr.lines().collect::<Vec<_>>(), lines);
+    assert!(!hints.is_empty() && document["deal_id"].is_null(), "{document:#}");
+}
+
+#[test]
+fn a_program_reads_every_failure_as_one_object() {
+    let dead = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    for format in ["json", "ndjson"] {
+        let cases: [(&[&str], i32); 10] = [
+            (&["run", "--bogus", MODULE], 2),
+            (&["fly"], 2),
+            (&["run", "-n", "mainnet", MODULE], 2),
+            (&["run", MODULE], 2),
+            (&["run", MODULE, "--web3-private-key", "ac0974"], 2),
+            (&["run", "-n", "local", MODULE, "--data-dir", "/dev/null"], 2),
+            (&["run", MODULE, "--web3-private-key", KEY, "--web3-rpc-url", &dead], 5),
+            (&["jobs", "attach", "-n", "local", "QmNoSuchJob"], 2),
+            (&["devnet", "--chain", &dead], 5),
+            (&["devnet", "--listen", "0.0.0.0"], 2),
+        ];
+        for (words, code) in cases {
+            assert_document(&run(&[&["--output", format], words].concat(), &[]), code);
+            let attached = format!("--output={format}");
+            assert_document(&run(&[words, &[attached.as_str()]].concat(), &[]), code);
+        }
+    }
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_used_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let open = home.path().join("open");
+    std::fs::create_dir(&open).unwrap();
+    std::fs::set_permissions(&open, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let below = file.join("data");
+    // Nobody may write below /proc and /sys; of the latter some belongs to whoever runs this, if that is root.
+    for folder in [file.as_path(), &below, &open, Path::new("/proc/lilypad"), Path::new("/sys/kernel")] {
+        let named = folder.display().to_string();
+        for verb in [&["run", "-n", "local", MODULE][..], &["devnet"]] {
+            finish(lilypad(home.path()).args(verb).env("DATA_DIR", folder)).assert_fails(
+                2,
+                &format!("DATA_DIR: folder {named} can't be used: "),
+                "export DATA_DIR=",
+            );
+        }
+    }
+    let state = finish(lilypad(home.path()).args(["run", "-n", "local", MODULE]).env("XDG_STATE_HOME", &file));
+    state.assert_fails(2, "XDG_STATE_HOME: folder ", "export XDG_STATE_HOME=");
+}
+
+#[test]
+fn a_chain_that_is_not_there_is_named() {
+    let dead = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    run(&["devnet", "--chain", &dead], &[]).assert_fails(5, &dead, "without --chain it brings a chain of its own");
 }

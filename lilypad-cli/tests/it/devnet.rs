@@ -86,7 +86,14 @@ fn a_deal_above_the_limit_is_refused_and_the_provider_gets_its_collateral_back()
     let creator = devnet.text("job_creator").to_owned();
     let provider = devnet.info["providers"][0].as_str().unwrap().to_owned();
     let before = (devnet.tokens(&creator), devnet.tokens(&provider));
-    devnet.run(&[MODULE, "--max-price", "0"]).assert_fails(1, "", "--max-price");
+    let refused = "the provider asks for a price of 1 LP, at most 0 LP are allowed";
+    devnet.run(&[MODULE, "--max-price", "0"]).assert_fails(1, refused, "--max-price");
+    devnet.run(&[MODULE, "--pricing-instruction-price", "0"]).assert_fails(1, refused, "--pricing-instruction-price");
+    devnet.run(&[MODULE, "--pricing-payment-collateral", "0"]).assert_fails(
+        1,
+        "a payment collateral of 2 LP",
+        "--pricing-payment-collateral",
+    );
     assert_eq!(devnet.tokens(&creator), before.0, "the creator locked nothing");
     // The provider may have agreed already; what it locked comes back with the time-out of the agreement.
     devnet.pass(Duration::from_secs(61));
@@ -115,6 +122,24 @@ fn a_key_without_ether_is_told_so() {
     let random = "0x00000000000000000000000000000000000000000000000000000000000abcde";
     let finished = finish(devnet.command(&["run", "-n", "local", MODULE]).env("WEB3_PRIVATE_KEY", random));
     finished.assert_fails(4, "0 ETH", "WEB3_PRIVATE_KEY");
+}
+
+#[test]
+fn the_key_of_a_service_creates_no_jobs() {
+    let devnet = Devnet::start(&[], &[]);
+    let keys = [
+        (2, "solver", "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a"),
+        (3, "mediator", "0x7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6"),
+        (4, "provider", "0x47e179ec197488593b187f80a00eb0da91f1b9d0b13f8733639f19c30a34926a"),
+    ];
+    for (account, role, key) in keys {
+        let address = Wallet::dev(account).unwrap().address().to_string();
+        let before = devnet.tokens(&address);
+        let finished = finish(devnet.command(&["run", "-n", "local", MODULE]).env("WEB3_PRIVATE_KEY", key));
+        finished.assert_fails(2, &format!("account {address} is a {role} of network local"), "WEB3_PRIVATE_KEY");
+        assert!(!finished.stdout.contains("🤝"), "nothing was submitted: {finished:?}");
+        assert_eq!(devnet.tokens(&address), before);
+    }
 }
 
 #[test]

@@ -130,12 +130,20 @@ fn what_is_wrong_with_a_module_is_said() {
     };
     write("broken", "{{ .Message ");
     write("text", "{\n  \"machine\": {},\n  oops\n}");
+    write("empty", "");
+    write("asks", "{\"job\": {{ .Job }}}");
+    std::fs::create_dir(home.path().join("bare")).unwrap();
     write("engineless", r#"{"machine": {}, "job": {"APIVersion": "V1beta1", "Spec": {}}}"#);
     let run = |words: &[&str]| finish(lilypad(home.path()).args([&["run", "-n", "local"], words].concat()));
-    run(&["./broken"]).assert_fails(2, "does not render", "");
-    run(&["./text"]).assert_fails(2, "is no JSON: line 3", "");
-    run(&["./engineless"]).assert_fails(2, "no engine", "");
-    run(&["./absent"]).assert_fails(2, "absent", "");
+    let broken = "module ./broken does not render: template: lilypad_module.json.tmpl:1: unclosed action";
+    run(&["./broken"]).assert_fails(2, broken, "correct the template at that line");
+    run(&["./text"]).assert_fails(2, "module ./text renders to no JSON: line 3, column 3", "the line reads \"oops\"");
+    run(&["./empty"]).assert_fails(2, "module ./empty renders to no JSON", "the template is empty");
+    run(&["./asks"]).assert_fails(2, "module ./asks renders to no JSON", "-i Job=");
+    run(&["./engineless"]).assert_fails(2, "no engine", "Docker.Image");
+    run(&["./absent"]).assert_fails(2, "module folder ./absent does not exist", "lilypad_module.json.tmpl");
+    run(&["./bare"]).assert_fails(2, "module folder ./bare has no file lilypad_module.json.tmpl", "the template");
+    run(&["./broken/lilypad_module.json.tmpl"]).assert_fails(2, "is no folder", "lilypad_module.json.tmpl");
     // Git, told to go through a port where nobody listens: as without internet. What is carried is named.
     std::fs::write(home.path().join(".gitconfig"), "[http]\n\tproxy = http://127.0.0.1:1\n").unwrap();
     run(&["cowsay:v9.9.9"]).assert_fails(2, "has no tag, branch or commit \"v9.9.9\"", "v0.0.4");

@@ -195,6 +195,7 @@ impl ChainError {
             Self::Unreachable { .. } => {
                 "check the network connection or name other endpoints; `-n local` needs none".to_owned()
             }
+            Self::BadEndpoint { .. } => "for example http://127.0.0.1:8545".to_owned(),
             Self::WrongChain { expected, .. } => format!("name an endpoint of chain {expected}, or another network"),
             Self::InsufficientFunds { address, .. } => format!("send ETH for gas to {address}"),
             Self::InsufficientTokens { address, .. } => format!("send LP to {address}"),

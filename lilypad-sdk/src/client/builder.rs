@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use super::{Job, Lilypad, driver::now, input_folder, lilypad::SavedJob};
 use crate::{
     Error,
+    api::ResourceOfferQuery,
     deal::roles::CreatorLimits,
     module::{Module, ModuleReference, ModuleSource},
     types::{Address, Amount, DealPricing, JobOffer, PricingMode, Settlement, Target, TrustedParties, U256},
@@ -101,15 +102,15 @@ impl JobBuilder {
     /// Resolves and renders the module, checks the balance, offers the job.
     ///
     /// # Errors
-    /// [`Error::Module`] before anything is sent, [`Error::Funds`] when the account can't pay, [`Error::Solver`] and
-    /// [`Error::Chain`] when they don't answer.
+    /// [`Error::Module`] before anything is sent, [`Error::Usage`] when the key is a service's, [`Error::Funds`] when the
+    /// account can't pay, [`Error::Solver`] and [`Error::Chain`] when they don't answer.
     pub async fn submit(self) -> Result<Job, Error> {
         let lilypad = self.lilypad.clone();
         let inner = &lilypad.inner;
         let (source, module) = self.resolve().await?;
         let inputs_path = self.check_input_files(&module)?;
         module.workload()?;
-        let from_block = self.check_funds().await?;
+        let (from_block, ()) = tokio::try_join!(self.check_funds(), self.check_roles())?;
         let offer = JobOffer {
             created_at: now(),
             nonce: nonce()?,
@@ -152,7 +153,7 @@ impl JobBuilder {
         }
         let source = inner.fetcher.resolve(&reference).await?;
         let checkout = inner.fetcher.fetch(&source).await?;
-        Ok((source, checkout.render(&self.inputs)?))
+        Ok((source, checkout.render_as(&self.module, &self.inputs)?))
     }
 
     fn check_input_files(&self, module: &Module) -> Result<Option<PathBuf>, Error> {
@@ -177,6 +178,35 @@ impl JobBuilder {
             hint: format!("module {} names its input files; --inputs-path must hold exactly those", self.module),
         })?;
         Ok(Some(folder.clone()))
+    }
+
+    /// Refuses the key of a service: two programs would share its nonces, and no deal may name one party twice.
+    async fn check_roles(&self) -> Result<(), Error> {
+        let inner = &self.lilypad.inner;
+        let me = self.lilypad.address();
+        let is_me = |text: &String| text.parse::<Address>().is_ok_and(|address| address == me);
+        let role = if is_me(&inner.config.solver) {
+            "solver"
+        } else if inner.config.mediators.iter().any(is_me) {
+            "mediator"
+        } else {
+            let mine = ResourceOfferQuery { resource_provider: me.to_string(), ..ResourceOfferQuery::default() };
+            // A solver that does not list offers will say what is wrong when it gets the job.
+            match inner.solver.resource_offers(&mine).await {
+                Ok(offers) if !offers.is_empty() => "provider",
+                _ => return Ok(()),
+            }
+        };
+        Err(Error::Usage {
+            what: format!(
+                "account {me} is a {role} of network {}, so it can't create jobs there",
+                inner.config.network
+            ),
+            hint: match inner.config.network.as_str() {
+                "local" => "leave WEB3_PRIVATE_KEY out, or set it to the key of another account".to_owned(),
+                _ => "set WEB3_PRIVATE_KEY to the key of another account".to_owned(),
+            },
+        })
     }
 
     /// Checks that the account can pay what the job may lock; gives the block from which its payments are read.

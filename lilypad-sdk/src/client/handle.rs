@@ -299,9 +299,7 @@ impl Job {
                 job(format!("{reason}; nothing was charged"), provider_hint(reason))
             }
             CreatorOutcome::Refused { reason } => job(format!("the solver refused the job: {reason}"), ""),
-            CreatorOutcome::TooExpensive { reason } => {
-                job(reason.clone(), "raise --max-price, or choose another provider with --target")
-            }
+            CreatorOutcome::TooExpensive { reason } => job(reason.clone(), limit_hint(reason)),
             CreatorOutcome::AgreeFailed { reason, funds: true } => {
                 Error::Funds { what: clean(reason), hint: format!("send ETH and LP to {}", self.lilypad.address()) }
             }
@@ -336,6 +334,20 @@ impl Job {
                 ),
             },
         })
+    }
+}
+
+/// Which limit of the creator's own to raise; a deal that is refused for anything else was not made honestly.
+fn limit_hint(reason: &str) -> &'static str {
+    if reason.contains(" a price of ") {
+        "allow what the provider asks with --max-price (else --pricing-instruction-price is the limit), or choose another \
+         provider with --target"
+    } else if reason.contains(" a payment collateral of ") {
+        "allow what the provider asks with --pricing-payment-collateral, or choose another provider with --target"
+    } else if reason.contains(" a mediation fee of ") {
+        "allow what the provider asks with --pricing-mediation-fee, or choose another provider with --target"
+    } else {
+        "nothing was agreed to; run it again, or trust another solver with --service-solver"
     }
 }
 

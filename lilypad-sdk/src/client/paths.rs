@@ -31,14 +31,16 @@ impl Paths {
     }
 
     /// Makes both roots, readable by their owner only, and refuses ones that belong to somebody else, that others may write
-    /// to, or that others could replace.
+    /// to, that others could replace, or that nothing can be written to.
     ///
     /// # Errors
-    /// [`Error::Io`] with the folder and the way out.
+    /// [`Error::Usage`] with the folder and the way out.
     pub fn prepare(&self) -> Result<(), Error> {
         for (folder, name) in [(&self.data, "DATA_DIR"), (&self.state, "XDG_STATE_HOME")] {
-            private_dir(folder)
-                .map_err(Error::io(format!("{} can't be used (set {name} to another one)", folder.display())))?;
+            private_dir(folder).and_then(|()| probe(folder)).map_err(|error| Error::Usage {
+                what: format!("{name}: folder {} can't be used: {error}", folder.display()),
+                hint: format!("set {name} to a folder of your own: export {name}=\"$HOME/lilypad\""),
+            })?;
         }
         Ok(())
     }
@@ -57,6 +59,13 @@ impl Paths {
     pub fn locks(&self) -> PathBuf {
         self.state.join("locks")
     }
+}
+
+/// Whether a file can be made in `folder`. Modes alone don't say: a whole file system may be closed or full.
+fn probe(folder: &Path) -> io::Result<()> {
+    let path = folder.join(format!(".probe-{}-{:?}", std::process::id(), std::thread::current().id()));
+    fs::File::create(&path)?;
+    fs::remove_file(path)
 }
 
 /// Makes a folder for its owner only; one that is there must be the owner's and nobody else may write to it.
