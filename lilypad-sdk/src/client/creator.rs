@@ -60,6 +60,8 @@ pub(crate) enum Progress {
     GoesOn,
     /// The chain has not answered for a while; the job goes on when it does.
     Lost(String),
+    /// The result can't be written on this machine; it is tried again.
+    Stuck(String),
 }
 
 /// What the job's receipt needs.
@@ -229,8 +231,11 @@ impl CreatorRole {
     }
 
     /// A result that can't be fetched is no result. The creator has an hour to judge; half of it goes to trying.
+    /// A fault of this machine (no room, no right to write) is told at once and ends nothing: who mends it and attaches to
+    /// the job again has the result.
     async fn download(&self, deal_id: &DealId) -> Vec<CreatorEvent> {
         let (mut long, mut short) = (Pauses::new(DOWNLOAD_PATIENCE), Pauses::new(REFUSAL_PATIENCE));
+        let mut told = false;
         loop {
             let error = match self.download_once(deal_id).await {
                 Ok((folder, data_id)) => {
@@ -241,7 +246,15 @@ impl CreatorRole {
             };
             let reason = error.to_string();
             let pauses = match error {
-                error if error.is_ours() => return vec![CreatorEvent::DownloadFailed { reason }],
+                error if error.is_ours() => {
+                    if !std::mem::replace(&mut told, true) {
+                        self.progress.send(Progress::Stuck(reason.clone())).ok();
+                    }
+                    if long.are_over() {
+                        return vec![CreatorEvent::DownloadFailed { reason }];
+                    }
+                    &mut long
+                }
                 error if error.is_retryable() => &mut long,
                 _ => &mut short,
             };

@@ -161,6 +161,15 @@ impl Job {
                         reason: format!("{reason}; job {} goes on when it answers: attach to it then", self.id),
                     }));
                 }
+                Some(Progress::Stuck(reason)) => {
+                    return Some(Err(Error::Job {
+                        what: format!("the result of job {} can't be written here: {reason}", self.id),
+                        hint: format!(
+                            "the solver keeps it: mend {}, then attach to the job again",
+                            self.lilypad.inner.config.paths.downloads().display()
+                        ),
+                    }));
+                }
                 Some(Progress::Ended(outcome)) => {
                     self.outcome = Some(outcome.clone());
                     self.is_told = true;
@@ -245,7 +254,7 @@ impl Job {
                         return;
                     }
                     Progress::GoesOn => return,
-                    Progress::State(_) | Progress::Matched(_) | Progress::Lost(_) => {}
+                    Progress::State(_) | Progress::Matched(_) | Progress::Lost(_) | Progress::Stuck(_) => {}
                 }
             }
         };

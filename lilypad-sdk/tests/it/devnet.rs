@@ -246,6 +246,29 @@ async fn a_job_left_after_the_agreement_is_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_finds_no_room_here_is_fetched_once_there_is() {
+    let world = World::new().await;
+    let (creator, provider) = (world.lilypad.address(), world.info.providers[0]);
+    let before = (world.tokens(creator).await, world.tokens(provider).await);
+    let downloads = world.folder.path().join("data/downloaded-files");
+    std::fs::remove_dir_all(&downloads).ok();
+    std::fs::write(&downloads, "in the way").unwrap();
+    let mut job = world.lilypad.job("cowsay:v0.0.4").input("Message", "later").submit().await.unwrap();
+    let id = job.id().to_string();
+    let told = job.output().await.unwrap_err();
+    assert!(told.to_string().contains("can't be written here"), "{told}");
+    assert!(told.hints().concat().contains(&downloads.display().to_string()), "{:?}", told.hints());
+    drop(job);
+    std::fs::remove_file(&downloads).unwrap();
+    let mut job = world.lilypad.attach(&id).await.unwrap();
+    assert!(job.output().await.unwrap().stdout().contains("< later >"));
+    world.assert_escrow_is_empty().await;
+    let price = Amount::from_tokens(1);
+    let after = (before.0.checked_sub(price).unwrap(), before.1.checked_add(price).unwrap());
+    assert_eq!((world.tokens(creator).await, world.tokens(provider).await), after);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_checked_result_is_confirmed_by_the_mediator() {
     let world = World::new().await;
     let mediator = world.info.mediators[0];
