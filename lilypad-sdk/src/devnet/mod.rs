@@ -9,20 +9,7 @@
 //! Lilypad::local() ─► joins the devnet of that file if it answers, else starts one in this process
 //! ```
 //!
-//! ```
-//! use lilypad_sdk::Lilypad;
-//!
-//! #[tokio::main]
-//! async fn main() -> Result<(), lilypad_sdk::Error> {
-//!     let lilypad = Lilypad::local().await?;
-//!     let mut job = lilypad.job("cowsay:v0.0.4").input("Message", "moo").submit().await?;
-//!     while let Some(stage) = job.next().await {
-//!         println!("{}", stage?);
-//!     }
-//!     println!("{}", job.output().await?.stdout());
-//!     Ok(())
-//! }
-//! ```
+//! The smallest program that uses it stands at the front page of this crate and runs there as a doctest.
 //!
 //! The keys are the well-known development keys, so everything listens on loopback and refuses web pages and other hosts
 //! (design.md §11, ruling 11).
