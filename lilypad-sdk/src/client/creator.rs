@@ -39,7 +39,7 @@ const REFUSAL_PATIENCE: Duration = Duration::from_secs(5);
 /// How often the chain may refuse a judgement before it counts as impossible.
 const REFUSALS: u32 = 3;
 /// The time-outs in which a creator has an interest.
-const CLAIMS: &[TimeoutKind] = &[TimeoutKind::Agree, TimeoutKind::SubmitResult, TimeoutKind::MediateResult];
+pub(super) const CLAIMS: &[TimeoutKind] = &[TimeoutKind::Agree, TimeoutKind::SubmitResult, TimeoutKind::MediateResult];
 /// How long the chain may be silent before a watcher is told.
 const SILENCE: Duration = Duration::from_secs(15);
 /// How long the chain may take to name its newest block.

@@ -16,6 +16,7 @@ use super::{
     ClientError, ConnectConfig, EventStream, HttpAuth, HttpSolver, Job, JobBuilder, StreamItem,
     creator::{CreatorRole, Record, signal_of},
     driver::{Signal, drive},
+    sweep::sweep,
 };
 use crate::{
     Error,
@@ -29,9 +30,9 @@ use crate::{
 };
 
 /// Journals of jobs start so.
-const STREAMS: &str = "creator/";
+pub(super) const STREAMS: &str = "creator/";
 /// Namespace of what is needed to take a job up again.
-const JOBS: &str = "creator-job";
+pub(super) const JOBS: &str = "creator-job";
 
 /// A connection to a network, with a key. Cheap to clone; the last clone that goes closes it.
 #[derive(Clone)]
@@ -48,6 +49,7 @@ pub(crate) struct Inner {
     pub(super) fetcher: Arc<Fetcher>,
     signals: broadcast::Sender<Arc<Heard>>,
     listener: JoinHandle<()>,
+    sweeper: Option<JoinHandle<()>>,
     /// What must live as long as the connection, such as a network in this process.
     keep: Mutex<Option<Box<dyn std::any::Any + Send>>>,
 }
@@ -61,6 +63,9 @@ enum Heard {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.listener.abort();
+        if let Some(sweeper) = &self.sweeper {
+            sweeper.abort();
+        }
     }
 }
 
@@ -138,8 +143,10 @@ impl Lilypad {
         let store = config.store.clone().unwrap_or_else(|| Arc::new(MemoryStore::new()));
         let (signals, _) = broadcast::channel(1024);
         let listener = tokio::spawn(listen(events, signals.clone()));
+        let sweeper = (config.settlement == Settlement::OnChain)
+            .then(|| tokio::spawn(sweep(Arc::clone(&chain), Arc::clone(&store))));
         let keep = Mutex::new(None);
-        let inner = Inner { config, chain, solver, wallet, store, fetcher, signals, listener, keep };
+        let inner = Inner { config, chain, solver, wallet, store, fetcher, signals, listener, sweeper, keep };
         Ok(Self { inner: Arc::new(inner) })
     }
 

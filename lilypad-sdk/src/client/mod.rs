@@ -16,7 +16,8 @@
 //! Invariants: constant headers go only to a solver that was pinned as legacy; a known refusal is never repeated; an
 //! answer is bounded before it is read; a downloaded file has its name only when it is complete. Events between two
 //! connections are lost, and the stream says so. A job is in
-//! its journal before its offer is sent, and each payment before it is made; after a crash [`Lilypad::attach`] goes on.
+//! its journal before its offer is sent, and each payment before it is made; after a crash [`Lilypad::attach`] goes on,
+//! and the next connection with the same store sends the time-outs that earlier jobs of its key are owed.
 
 pub(crate) mod creator;
 pub(crate) mod driver;
@@ -32,6 +33,7 @@ mod output;
 mod paths;
 pub(crate) mod retry;
 mod settlement;
+mod sweep;
 pub(crate) mod timeouts;
 mod transfer;
 mod ws;

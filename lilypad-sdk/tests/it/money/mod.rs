@@ -116,6 +116,31 @@ async fn a_creator_that_agrees_late_gets_its_deposit_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deposit_left_behind_comes_back_with_the_next_command() {
+    let mut net = Net::new().await;
+    let before = net.balances().await;
+    let rogue = rogue_offer(&net).await;
+    let lilypad = net.creator().await;
+    let job = submit(&lilypad).await;
+    until("the creator's deposit", async || net.escrow().await[0] == lp(2)).await;
+    drop((job, lilypad, rogue));
+    // The solver that knew of the deal is gone with its store; the one in its place knows nothing.
+    net.solver = None;
+    for entry in std::fs::read_dir(net.path("")).unwrap().flatten() {
+        if entry.file_name().to_string_lossy().starts_with("solver.sqlite") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    net.start_solver().await;
+    net.travel(62 + 15);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(net.escrow().await[0], lp(2), "nobody else sends the time-out");
+    let _next = net.creator().await;
+    until("the refund", async || net.escrow().await == NOTHING).await;
+    assert_eq!(net.balances().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_dies_while_it_runs_pays_and_the_creator_does_not() {
     for solver_lives in [true, false] {
         let mut net = Net::new().await;
