@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
 import {ControllerOwnable} from "./access/ControllerOwnable.sol";
 import {ILilypadStorage} from "./interfaces/ILilypadStorage.sol";
-import {EscrowLedger} from "./libraries/EscrowLedger.sol";
+import {Results} from "./libraries/Results.sol";
 import {Terms} from "./libraries/Terms.sol";
 import {Transitions} from "./libraries/Transitions.sol";
 import {DealTypes} from "./types/DealTypes.sol";
@@ -12,40 +12,41 @@ import {SharedStructs} from "./types/SharedStructs.sol";
 
 /// @notice See ILilypadStorage.
 contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
-    using Terms for Terms.Stored;
+    using Terms for bytes;
+    using Results for bytes;
 
     /// @dev Longest deal, result and data id, in bytes. A CID has 46 or 59.
     uint256 public constant MAX_ID_LENGTH = 256;
 
-    /// @dev One slot. `closedAt` belongs to the final state that `state` names, `checkedAt` to the draw of a mediator.
+    /// @dev One slot. `closedAt` belongs to the final state that `state` names, `checkedAt` to the draw of a mediator,
+    /// `result` is the record of the result.
     struct StoredAgreement {
         SharedStructs.AgreementState state;
-        uint40 resourceProviderAgreedAt;
-        uint40 jobCreatorAgreedAt;
-        uint40 submittedAt;
         uint40 checkedAt;
         uint40 closedAt;
+        address result;
     }
 
-    /// @dev What is known of an id before both parties have agreed. `lead` is the oldest open proposer, zero if it timed
-    /// out while others were open; `timedOutAt` is set when the last open proposal ended so.
+    /// @dev One slot. Before both parties have agreed, `record` keeps the oldest open proposal, of which no entry in
+    /// `_proposals` is needed; zero if it timed out while others were open. When the last open one has timed out,
+    /// `record` is that one and `time` when. When both have agreed, `concluded` is true, `record` keeps their terms and
+    /// `time` that of the second consent.
     struct Negotiation {
-        address lead;
+        address record;
         uint32 open;
-        uint40 timedOutAt;
+        uint40 time;
+        bool concluded;
     }
 
-    struct StoredResult {
-        string resultsId;
-        string dataId;
-        uint128 instructionCount;
+    /// @dev One slot: a proposal that is not the oldest, or has timed out.
+    struct StoredProposal {
+        address record;
+        DealTypes.ProposalStatus status;
     }
 
-    mapping(bytes32 dealKey => Terms.Stored) private _deals;
-    mapping(bytes32 dealKey => StoredAgreement) private _agreements;
-    mapping(bytes32 dealKey => StoredResult) private _results;
     mapping(bytes32 dealKey => Negotiation) private _negotiations;
-    mapping(bytes32 dealKey => mapping(address proposer => DealTypes.Proposal)) private _proposals;
+    mapping(bytes32 dealKey => mapping(address proposer => StoredProposal)) private _proposals;
+    mapping(bytes32 dealKey => StoredAgreement) private _agreements;
     mapping(address party => bytes32[]) private _dealsOf;
 
     /// @inheritdoc ILilypadStorage
@@ -66,15 +67,13 @@ contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
         Terms.validate(members, timeouts, pricing);
         _requireId(dealId);
         bool asProvider = _requireNewParty(key, caller, members);
-        bytes32 termsHash = keccak256(abi.encode(members, timeouts, pricing));
-        address other = asProvider ? members.jobCreator : members.resourceProvider;
-        if (_proposals[key][other].termsHash == termsHash) {
-            _answer(key, other, asProvider);
-            _store(key, dealId, members, timeouts, pricing);
-            _conclude(key, dealId);
+        bytes memory packed = Terms.pack(dealId, members, timeouts, pricing);
+        if (_answer(key, asProvider ? members.jobCreator : members.resourceProvider, packed)) {
+            _index(key, members);
+            _conclude(key, dealId, _terms(key));
         } else {
-            _record(key, caller, asProvider, termsHash, timeouts.agree.timeout);
-            emit DealProposed(key, caller, termsHash, dealId);
+            _propose(key, caller, Terms.record(packed, _now(), asProvider));
+            _emitProposed(key, caller, dealId, keccak256(abi.encode(members, timeouts, pricing)));
         }
         return _agreement(key);
     }
@@ -93,8 +92,8 @@ contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
         returns (DealTypes.Outcome memory)
     {
         bytes32 key = _key(dealId);
-        _advanceFor(key, dealId, action, caller);
-        return _outcome(key);
+        bytes memory terms = _advanceFor(key, dealId, action, caller);
+        return _outcome(terms, _agreements[key].result.code);
     }
 
     /// @inheritdoc ILilypadStorage
@@ -106,9 +105,8 @@ contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
         uint256 instructionCount
     ) external onlyController returns (DealTypes.Outcome memory) {
         bytes32 key = _key(dealId);
-        _advanceFor(key, dealId, DealTypes.Action.AddResult, caller);
-        _storeResult(key, resultsId, dataId, instructionCount);
-        return _outcome(key);
+        bytes memory terms = _advanceFor(key, dealId, DealTypes.Action.AddResult, caller);
+        return _outcome(terms, _storeResult(key, resultsId, dataId, instructionCount));
     }
 
     // v1's way of writing
@@ -125,11 +123,16 @@ contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
         Terms.validate(members, timeouts, pricing);
         _requireId(dealId);
         if (_exists(key)) {
-            _deals[key].requireEqual(members, timeouts, pricing);
+            _terms(key).requireEqual(members, timeouts, pricing);
         } else {
-            _store(key, dealId, members, timeouts, pricing);
+            bytes memory packed = Terms.pack(dealId, members, timeouts, pricing);
+            _keepLead(key, address(0));
+            _negotiations[key].record = Terms.record(packed, 0, false);
+            _negotiations[key].time = 0;
+            _negotiations[key].concluded = true;
+            _index(key, members);
         }
-        return _deals[key].load();
+        return _terms(key).load();
     }
 
     /// @inheritdoc ILilypadStorage
@@ -138,26 +141,12 @@ contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
         onlyController
         returns (SharedStructs.Agreement memory)
     {
-        bytes32 key = _key(dealId);
-        require(_exists(key), "Deal does not exist");
-        StoredAgreement storage agreement = _agreements[key];
-        require(agreement.resourceProviderAgreedAt == 0, "RP has already agreed");
-        _requireNegotiating(key);
-        agreement.resourceProviderAgreedAt = _now();
-        if (agreement.jobCreatorAgreedAt != 0) _conclude(key, dealId);
-        return _agreement(key);
+        return _consent(dealId, true, "RP has already agreed");
     }
 
     /// @inheritdoc ILilypadStorage
     function agreeJobCreator(string calldata dealId) external onlyController returns (SharedStructs.Agreement memory) {
-        bytes32 key = _key(dealId);
-        require(_exists(key), "Deal does not exist");
-        StoredAgreement storage agreement = _agreements[key];
-        require(agreement.jobCreatorAgreedAt == 0, "JC has already agreed");
-        _requireNegotiating(key);
-        agreement.jobCreatorAgreedAt = _now();
-        if (agreement.resourceProviderAgreedAt != 0) _conclude(key, dealId);
-        return _agreement(key);
+        return _consent(dealId, false, "JC has already agreed");
     }
 
     /// @inheritdoc ILilypadStorage
@@ -201,7 +190,7 @@ contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
         } else {
             require(_agreement(key).dealCreatedAt != 0, "Deal does not exist");
             require(_negotiations[key].open != 0, "DealNegotiating");
-            _timeoutProposal(key, dealId, _negotiations[key].lead);
+            _timeoutProposal(key, dealId, _lead(key));
         }
     }
 
@@ -223,8 +212,9 @@ contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
     // Reading
 
     /// @inheritdoc ILilypadStorage
-    function getDeal(string calldata dealId) external view returns (SharedStructs.Deal memory) {
-        return _deals[_key(dealId)].load();
+    function getDeal(string calldata dealId) external view returns (SharedStructs.Deal memory deal) {
+        bytes32 key = _key(dealId);
+        if (_exists(key)) deal = _terms(key).load();
     }
 
     /// @inheritdoc ILilypadStorage
@@ -248,16 +238,32 @@ contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
     }
 
     /// @inheritdoc ILilypadStorage
-    function getProposal(string calldata dealId, address proposer) external view returns (DealTypes.Proposal memory) {
-        return _proposals[_key(dealId)][proposer];
+    function getProposal(string calldata dealId, address proposer)
+        external
+        view
+        returns (DealTypes.Proposal memory shown)
+    {
+        (address record, DealTypes.ProposalStatus status) = _find(_key(dealId), proposer);
+        if (status == DealTypes.ProposalStatus.None) return shown;
+        bytes memory terms = record.code;
+        (uint256 agreedAt, bool byProvider) = terms.firstConsent();
+        return DealTypes.Proposal({
+            termsHash: terms.hash(),
+            // forge-lint: disable-next-line(unsafe-typecast)
+            agreedAt: uint40(agreedAt),
+            // forge-lint: disable-next-line(unsafe-typecast)
+            agreeTimeout: uint40(terms.timeout(Transitions.Deadline.Agree)),
+            byResourceProvider: byProvider,
+            status: status
+        });
     }
 
     /// @inheritdoc ILilypadStorage
     function proposalFor(string calldata dealId, address caller) external view returns (address) {
         bytes32 key = _key(dealId);
-        if (_proposals[key][caller].status == DealTypes.ProposalStatus.Open) return caller;
-        Negotiation storage negotiation = _negotiations[key];
-        return negotiation.open == 0 || _exists(key) ? address(0) : negotiation.lead;
+        (, DealTypes.ProposalStatus status) = _find(key, caller);
+        if (status == DealTypes.ProposalStatus.Open) return caller;
+        return _negotiations[key].open == 0 || _exists(key) ? address(0) : _lead(key);
     }
 
     /// @inheritdoc ILilypadStorage
@@ -271,9 +277,8 @@ contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
 
     /// @inheritdoc ILilypadStorage
     function getResult(string calldata dealId) external view returns (SharedStructs.Result memory result) {
-        StoredResult storage stored = _results[_key(dealId)];
-        if (stored.instructionCount == 0) return result;
-        return SharedStructs.Result(dealId, stored.resultsId, stored.dataId, stored.instructionCount);
+        bytes memory stored = _agreements[_key(dealId)].result.code;
+        return stored.length == 0 ? result : stored.load(dealId);
     }
 
     /// @inheritdoc ILilypadStorage
@@ -289,119 +294,153 @@ contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
     /// @inheritdoc ILilypadStorage
     function getJobCost(string calldata dealId) external view returns (uint256) {
         bytes32 key = _key(dealId);
-        return uint256(_deals[key].instructionPrice) * _results[key].instructionCount;
+        if (!_exists(key)) return 0;
+        return _terms(key).amount(Terms.Amount.InstructionPrice) * _agreements[key].result.code.instructionCount();
     }
 
     /// @inheritdoc ILilypadStorage
     function getResultsCollateral(string calldata dealId) external view returns (uint256) {
-        return _outcome(_key(dealId)).resultsCollateral;
+        bytes32 key = _key(dealId);
+        return _exists(key) ? _outcome(_terms(key), _agreements[key].result.code).resultsCollateral : 0;
     }
 
     // Internals: negotiation
 
-    /// @dev The answer to the other party's proposal: it becomes the agreement.
-    function _answer(bytes32 key, address other, bool asProvider) private {
-        DealTypes.Proposal memory proposal = _proposals[key][other];
-        require(proposal.status == DealTypes.ProposalStatus.Open, "DealNegotiating");
-        uint256 deadline = uint256(proposal.agreedAt) + proposal.agreeTimeout;
-        if (block.timestamp > deadline) revert DeadlinePassed(deadline);
-        delete _proposals[key][other];
-        _closeProposal(key, other);
-        StoredAgreement storage agreement = _agreements[key];
-        agreement.resourceProviderAgreedAt = asProvider ? _now() : proposal.agreedAt;
-        agreement.jobCreatorAgreedAt = asProvider ? proposal.agreedAt : _now();
+    /// @dev A proposal of `proposer` and where its record is.
+    function _find(bytes32 key, address proposer) private view returns (address, DealTypes.ProposalStatus) {
+        StoredProposal memory proposal = _proposals[key][proposer];
+        if (proposal.status != DealTypes.ProposalStatus.None) return (proposal.record, proposal.status);
+        Negotiation memory negotiation = _negotiations[key];
+        bool open = negotiation.open != 0 && !negotiation.concluded && negotiation.record != address(0);
+        if (open && negotiation.record.code.proposer() == proposer) {
+            return (negotiation.record, DealTypes.ProposalStatus.Open);
+        }
+        return (address(0), DealTypes.ProposalStatus.None);
     }
 
-    function _record(bytes32 key, address caller, bool asProvider, bytes32 termsHash, uint256 agreeTimeout) private {
-        _proposals[key][caller] = DealTypes.Proposal({
-            termsHash: termsHash,
-            agreedAt: _now(),
-            // forge-lint: disable-next-line(unsafe-typecast)
-            agreeTimeout: uint40(agreeTimeout),
-            byResourceProvider: asProvider,
-            status: DealTypes.ProposalStatus.Open
-        });
+    function _propose(bytes32 key, address caller, address record) private {
         Negotiation storage negotiation = _negotiations[key];
-        if (negotiation.open == 0) negotiation.lead = caller;
+        if (negotiation.open == 0) {
+            negotiation.record = record;
+        } else {
+            _proposals[key][caller] = StoredProposal(record, DealTypes.ProposalStatus.Open);
+        }
         negotiation.open++;
     }
 
-    function _timeoutProposal(bytes32 key, string calldata dealId, address proposer)
-        private
-        returns (bool byResourceProvider)
-    {
-        DealTypes.Proposal storage proposal = _proposals[key][proposer];
-        if (proposal.status != DealTypes.ProposalStatus.Open) revert NoOpenProposal(proposer);
-        require(block.timestamp > uint256(proposal.agreedAt) + proposal.agreeTimeout, "Not timed out");
-        proposal.status = DealTypes.ProposalStatus.TimedOut;
-        _closeProposal(key, proposer);
-        emit ProposalTimedOut(key, proposer, proposal.termsHash, dealId);
-        if (_negotiations[key].open == 0 && !_exists(key)) {
-            _negotiations[key].lead = proposer;
-            _negotiations[key].timedOutAt = _now();
-            _emitState(key, dealId, SharedStructs.AgreementState.TimeoutAgree);
+    /// @dev If the other party proposed the same terms, they become the agreement.
+    function _answer(bytes32 key, address other, bytes memory packed) private returns (bool) {
+        (address record, DealTypes.ProposalStatus status) = _find(key, other);
+        bytes memory terms = record.code;
+        if (status == DealTypes.ProposalStatus.None || !terms.equals(packed)) return false;
+        require(status == DealTypes.ProposalStatus.Open, "DealNegotiating");
+        (uint256 agreedAt,) = terms.firstConsent();
+        uint256 deadline = agreedAt + terms.timeout(Transitions.Deadline.Agree);
+        if (block.timestamp > deadline) revert DeadlinePassed(deadline);
+        Negotiation memory negotiation = _negotiations[key];
+        if (negotiation.record != record) {
+            delete _proposals[key][other];
+            _keepLead(key, record);
         }
-        return proposal.byResourceProvider;
+        _negotiations[key] = Negotiation(record, negotiation.open - 1, _now(), true);
+        return true;
     }
 
-    function _closeProposal(bytes32 key, address proposer) private {
+    /// @dev Gives the oldest open proposal an entry of its own, before something else takes its place.
+    function _keepLead(bytes32 key, address instead) private {
+        Negotiation memory negotiation = _negotiations[key];
+        if (negotiation.open == 0 || negotiation.record == address(0) || negotiation.record == instead) return;
+        _proposals[key][_lead(key)] = StoredProposal(negotiation.record, DealTypes.ProposalStatus.Open);
+    }
+
+    function _timeoutProposal(bytes32 key, string calldata dealId, address proposer) private returns (bool) {
+        (address record, DealTypes.ProposalStatus status) = _find(key, proposer);
+        if (status != DealTypes.ProposalStatus.Open) revert NoOpenProposal(proposer);
+        bytes memory terms = record.code;
+        (uint256 agreedAt, bool byProvider) = terms.firstConsent();
+        require(block.timestamp > agreedAt + terms.timeout(Transitions.Deadline.Agree), "Not timed out");
+        _proposals[key][proposer] = StoredProposal(record, DealTypes.ProposalStatus.TimedOut);
+        emit ProposalTimedOut(key, proposer, terms.hash(), dealId);
         Negotiation storage negotiation = _negotiations[key];
         negotiation.open--;
-        if (negotiation.lead == proposer) negotiation.lead = address(0);
+        if (negotiation.concluded) return byProvider;
+        if (negotiation.open == 0) {
+            negotiation.record = record;
+            negotiation.time = _now();
+            _emitState(key, dealId, SharedStructs.AgreementState.TimeoutAgree);
+        } else if (negotiation.record == record) {
+            negotiation.record = address(0);
+        }
+        return byProvider;
     }
 
-    function _store(
-        bytes32 key,
-        string calldata dealId,
-        SharedStructs.DealMembers calldata members,
-        SharedStructs.DealTimeouts calldata timeouts,
-        SharedStructs.DealPricing calldata pricing
-    ) private {
-        _deals[key].store(dealId, members, timeouts, pricing);
+    /// @dev v1's way: the terms are there, one party consents to them.
+    function _consent(string calldata dealId, bool asProvider, string memory already)
+        private
+        returns (SharedStructs.Agreement memory)
+    {
+        bytes32 key = _key(dealId);
+        require(_exists(key), "Deal does not exist");
+        Negotiation storage negotiation = _negotiations[key];
+        bytes memory terms = _terms(key);
+        (uint256 first, bool byProvider) = terms.firstConsent();
+        require((first == 0 || byProvider != asProvider) && negotiation.time == 0, already);
+        _requireNegotiating(key);
+        if (first == 0) {
+            negotiation.record = terms.withConsent(_now(), asProvider);
+        } else {
+            negotiation.time = _now();
+            _conclude(key, dealId, terms);
+        }
+        return _agreement(key);
+    }
+
+    function _index(bytes32 key, SharedStructs.DealMembers calldata members) private {
         _dealsOf[members.resourceProvider].push(key);
         _dealsOf[members.jobCreator].push(key);
     }
 
-    function _conclude(bytes32 key, string calldata dealId) private {
-        Terms.Stored storage deal = _deals[key];
+    function _conclude(bytes32 key, string calldata dealId, bytes memory terms) private {
         _agreements[key].state = SharedStructs.AgreementState.DealAgreed;
-        emit DealConcluded(key, deal.resourceProvider, deal.jobCreator, deal.solver, dealId);
+        emit DealConcluded(key, terms.resourceProvider(), terms.jobCreator(), terms.solver(), dealId);
         _emitState(key, dealId, SharedStructs.AgreementState.DealAgreed);
     }
 
     // Internals: life
 
-    function _advanceFor(bytes32 key, string calldata dealId, DealTypes.Action action, address caller) private {
+    function _advanceFor(bytes32 key, string calldata dealId, DealTypes.Action action, address caller)
+        private
+        returns (bytes memory terms)
+    {
         Transitions.Rule memory rule = Transitions.rule(action);
         require(_agreements[key].state == rule.from, rule.isTimeout ? "Not correct state" : Transitions.name(rule.from));
+        terms = _terms(key);
         if (rule.caller == Transitions.Caller.ResourceProvider) {
-            require(caller == _deals[key].resourceProvider, "Only RP");
+            require(caller == terms.resourceProvider(), "Only RP");
         } else if (rule.caller == Transitions.Caller.JobCreator) {
-            require(caller == _deals[key].jobCreator, "Only JC");
+            require(caller == terms.jobCreator(), "Only JC");
         }
-        _enter(key, dealId, rule);
+        _enter(key, dealId, rule, terms);
     }
 
     function _advance(bytes32 key, string calldata dealId, DealTypes.Action action) private {
         Transitions.Rule memory rule = Transitions.rule(action);
         require(_agreements[key].state == rule.from, Transitions.name(rule.from));
-        _enter(key, dealId, rule);
+        _enter(key, dealId, rule, _terms(key));
     }
 
-    function _enter(bytes32 key, string calldata dealId, Transitions.Rule memory rule) private {
-        StoredAgreement storage agreement = _agreements[key];
-        uint256 deadline = _stageBegan(agreement, rule.deadline) + _deals[key].timeout(rule.deadline);
+    function _enter(bytes32 key, string calldata dealId, Transitions.Rule memory rule, bytes memory terms) private {
+        uint256 deadline = _stageBegan(key, rule.deadline, terms) + terms.timeout(rule.deadline);
         if (rule.isTimeout) {
             require(block.timestamp > deadline, "Not timed out");
         } else if (block.timestamp > deadline) {
             revert DeadlinePassed(deadline);
         }
+        StoredAgreement storage agreement = _agreements[key];
         agreement.state = rule.to;
-        if (rule.to == SharedStructs.AgreementState.ResultsSubmitted) {
-            agreement.submittedAt = _now();
-        } else if (rule.to == SharedStructs.AgreementState.ResultsChecked) {
+        if (rule.to == SharedStructs.AgreementState.ResultsChecked) {
             agreement.checkedAt = _now();
-        } else {
+        } else if (rule.to != SharedStructs.AgreementState.ResultsSubmitted) {
             agreement.closedAt = _now();
         }
         _emitState(key, dealId, rule.to);
@@ -409,14 +448,18 @@ contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
 
     function _storeResult(bytes32 key, string calldata resultsId, string calldata dataId, uint256 instructionCount)
         private
+        returns (bytes memory)
     {
         if (instructionCount == 0) revert NoWork();
         _requireLength(resultsId);
         _requireLength(dataId);
-        StoredResult storage result = _results[key];
-        result.resultsId = resultsId;
-        result.dataId = dataId;
-        result.instructionCount = EscrowLedger.checked(instructionCount);
+        address record = Results.record(_now(), resultsId, dataId, instructionCount);
+        _agreements[key].result = record;
+        return record.code;
+    }
+
+    function _emitProposed(bytes32 key, address proposer, string calldata dealId, bytes32 termsHash) private {
+        emit DealProposed(key, proposer, termsHash, dealId);
     }
 
     function _emitState(bytes32 key, string calldata dealId, SharedStructs.AgreementState state) private {
@@ -426,30 +469,29 @@ contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
 
     // Internals: reading
 
-    function _outcome(bytes32 key) private view returns (DealTypes.Outcome memory) {
-        Terms.Stored storage deal = _deals[key];
-        uint256 jobCost = deal.cappedCost(_results[key].instructionCount);
+    function _outcome(bytes memory terms, bytes memory result) private pure returns (DealTypes.Outcome memory) {
+        uint256 jobCost = terms.cappedCost(result.instructionCount());
         return DealTypes.Outcome({
-            resourceProvider: deal.resourceProvider,
-            jobCreator: deal.jobCreator,
+            resourceProvider: terms.resourceProvider(),
+            jobCreator: terms.jobCreator(),
             jobCost: jobCost,
-            paymentCollateral: deal.paymentCollateral,
-            resultsCollateral: deal.resultsCollateralMultiple * jobCost,
-            submitCollateral: deal.submitCollateral,
-            judgeCollateral: deal.judgeCollateral,
-            mediationFee: deal.mediationFee
+            paymentCollateral: terms.amount(Terms.Amount.PaymentCollateral),
+            resultsCollateral: terms.amount(Terms.Amount.ResultsCollateralMultiple) * jobCost,
+            submitCollateral: terms.amount(Terms.Amount.SubmitCollateral),
+            judgeCollateral: terms.amount(Terms.Amount.JudgeCollateral),
+            mediationFee: terms.amount(Terms.Amount.MediationFee)
         });
     }
 
     function _agreement(bytes32 key) private view returns (SharedStructs.Agreement memory shown) {
+        if (!_exists(key)) return _negotiation(key);
         StoredAgreement memory agreement = _agreements[key];
-        if (agreement.resourceProviderAgreedAt == 0 && agreement.jobCreatorAgreedAt == 0) return _negotiation(key);
+        uint256 second = _negotiations[key].time;
+        (uint256 first, bool byProvider) = _terms(key).firstConsent();
+        (shown.resourceProviderAgreedAt, shown.jobCreatorAgreedAt) = byProvider ? (first, second) : (second, first);
+        (shown.dealCreatedAt, shown.dealAgreedAt) = (first, second);
         shown.state = agreement.state;
-        shown.resourceProviderAgreedAt = agreement.resourceProviderAgreedAt;
-        shown.jobCreatorAgreedAt = agreement.jobCreatorAgreedAt;
-        (shown.dealCreatedAt, shown.dealAgreedAt) =
-            _createdAndAgreed(agreement.resourceProviderAgreedAt, agreement.jobCreatorAgreedAt);
-        shown.resultsSubmittedAt = agreement.submittedAt;
+        shown.resultsSubmittedAt = agreement.result.code.submittedAt();
         shown.resultsCheckedAt = agreement.checkedAt;
         if (agreement.state == SharedStructs.AgreementState.ResultsAccepted) {
             shown.resultsAcceptedAt = agreement.closedAt;
@@ -471,17 +513,17 @@ contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
     /// @dev Before both agreed: the oldest open proposal, else the one that timed out last.
     function _negotiation(bytes32 key) private view returns (SharedStructs.Agreement memory shown) {
         Negotiation memory negotiation = _negotiations[key];
-        if (negotiation.lead == address(0)) return shown;
-        DealTypes.Proposal memory proposal = _proposals[key][negotiation.lead];
-        shown.dealCreatedAt = proposal.agreedAt;
-        if (proposal.byResourceProvider) {
-            shown.resourceProviderAgreedAt = proposal.agreedAt;
+        if (negotiation.record == address(0)) return shown;
+        (uint256 agreedAt, bool byProvider) = negotiation.record.code.firstConsent();
+        shown.dealCreatedAt = agreedAt;
+        if (byProvider) {
+            shown.resourceProviderAgreedAt = agreedAt;
         } else {
-            shown.jobCreatorAgreedAt = proposal.agreedAt;
+            shown.jobCreatorAgreedAt = agreedAt;
         }
         if (negotiation.open == 0) {
             shown.state = SharedStructs.AgreementState.TimeoutAgree;
-            shown.timeoutAgreeAt = negotiation.timedOutAt;
+            shown.timeoutAgreeAt = negotiation.time;
         }
     }
 
@@ -491,20 +533,34 @@ contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
         uint256 size = keys.length - start;
         page = new string[](size < limit ? size : limit);
         for (uint256 i = 0; i < page.length; i++) {
-            page[i] = _deals[keys[start + i]].dealId;
+            page[i] = _terms(keys[start + i]).dealIdOf();
         }
     }
 
-    function _stageBegan(StoredAgreement storage agreement, Transitions.Deadline which) private view returns (uint256) {
-        if (which == Transitions.Deadline.JudgeResults) return agreement.submittedAt;
-        if (which == Transitions.Deadline.MediateResults) return agreement.checkedAt;
-        (uint256 created, uint256 agreed) =
-            _createdAndAgreed(agreement.resourceProviderAgreedAt, agreement.jobCreatorAgreedAt);
-        return which == Transitions.Deadline.Agree ? created : agreed;
+    function _stageBegan(bytes32 key, Transitions.Deadline which, bytes memory terms)
+        private
+        view
+        returns (uint256 began)
+    {
+        if (which == Transitions.Deadline.JudgeResults) return _agreements[key].result.code.submittedAt();
+        if (which == Transitions.Deadline.MediateResults) return _agreements[key].checkedAt;
+        if (which == Transitions.Deadline.SubmitResults) return _negotiations[key].time;
+        (began,) = terms.firstConsent();
+    }
+
+    /// @dev The record of the terms, only for a deal that exists.
+    function _terms(bytes32 key) private view returns (bytes memory) {
+        return _negotiations[key].record.code;
+    }
+
+    /// @dev Who made the oldest open proposal; zero if there is none.
+    function _lead(bytes32 key) private view returns (address) {
+        address record = _negotiations[key].record;
+        return record == address(0) ? address(0) : record.code.proposer();
     }
 
     function _exists(bytes32 key) private view returns (bool) {
-        return _deals[key].resourceProvider != address(0);
+        return _negotiations[key].concluded;
     }
 
     function _requireNegotiating(bytes32 key) private view {
@@ -519,24 +575,13 @@ contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
     {
         asProvider = caller == members.resourceProvider;
         require(asProvider || caller == members.jobCreator, "Only RP / JC");
-        require(
-            _proposals[key][caller].status == DealTypes.ProposalStatus.None,
-            asProvider ? "RP has already agreed" : "JC has already agreed"
-        );
+        (, DealTypes.ProposalStatus status) = _find(key, caller);
+        require(status == DealTypes.ProposalStatus.None, asProvider ? "RP has already agreed" : "JC has already agreed");
     }
 
     function _now() private view returns (uint40) {
         // forge-lint: disable-next-line(unsafe-typecast)
         return uint40(block.timestamp);
-    }
-
-    function _createdAndAgreed(uint256 providerAt, uint256 creatorAt)
-        private
-        pure
-        returns (uint256 created, uint256 agreed)
-    {
-        (uint256 first, uint256 second) = providerAt < creatorAt ? (providerAt, creatorAt) : (creatorAt, providerAt);
-        return first == 0 ? (second, 0) : (first, second);
     }
 
     function _requireId(string calldata dealId) private pure {

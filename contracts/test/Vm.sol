@@ -15,6 +15,8 @@ interface Vm {
     function warp(uint256 timestamp) external;
     function roll(uint256 blockNumber) external;
     function setBlockhash(uint256 blockNumber, bytes32 blockHash) external;
+    function prevrandao(bytes32 value) external;
+    function load(address account, bytes32 slot) external view returns (bytes32);
     function label(address account, string calldata name) external;
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory);
@@ -27,5 +29,7 @@ interface Vm {
     function assertEq(string calldata left, string calldata right, string calldata message) external pure;
     function assertTrue(bool condition, string calldata message) external pure;
     function assertLt(uint256 left, uint256 right, string calldata message) external pure;
+    function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256);
+    function snapshotValue(string calldata group, string calldata name, uint256 value) external;
     function toString(uint256 value) external pure returns (string memory);
 }
