@@ -14,13 +14,22 @@ use tokio::{
 
 use crate::Error;
 
+/// Runs its arguments until nobody holds the other end of its standard input any more. The system closes that end also for a
+/// process that was killed and could not clean up. Anvil alone holds the standard output, so that its end shows there.
+const WATCHER: &str = r#"
+"$@" </dev/null &
+exec >/dev/null
+read -r _
+kill -KILL "$!"
+"#;
 /// How long anvil may take to listen.
 const START: Duration = Duration::from_secs(20);
 
-/// A running anvil; it ends with this value.
+/// A running anvil; it ends with this value, or with this process.
 #[derive(Debug)]
 pub(super) struct Anvil {
-    _child: Child,
+    /// Its standard input is the pipe that keeps anvil alive.
+    _watcher: Child,
     pub(super) url: String,
 }
 
@@ -50,14 +59,17 @@ pub(super) async fn spawn() -> Result<Anvil, Error> {
 }
 
 async fn start(program: &Path) -> std::io::Result<Anvil> {
-    let mut child = Command::new(program)
+    let mut child = Command::new("sh")
+        .args(["-c", WATCHER, "sh"])
+        .arg(program)
         .args(["--port", "0", "--host", "127.0.0.1"])
         // A chain of development needs nobody's key.
         .env_remove("WEB3_PRIVATE_KEY")
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .kill_on_drop(true)
+        // Ctrl-C is for this program, which still needs its chain to end well.
+        .process_group(0)
         .spawn()?;
     let out = child.stdout.take().ok_or_else(|| std::io::Error::other("no output"))?;
     let mut lines = BufReader::new(out).lines();
@@ -73,5 +85,5 @@ async fn start(program: &Path) -> std::io::Result<Anvil> {
         tokio::time::timeout(START, listening).await.map_err(|_| std::io::Error::other("it did not listen"))??;
     // Anvil logs every request: its pipe must be read, or it stops.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    Ok(Anvil { _child: child, url })
+    Ok(Anvil { _watcher: child, url })
 }

@@ -15,11 +15,12 @@
 //! (design.md §11, ruling 11).
 //!
 //! Invariants: one devnet file at a time, and one that does not answer is replaced; dropping the handle ends every part.
-//! Lost when it stops: with the embedded chain everything, since that chain lives in memory; results that creators fetched
-//! stay in their data folder.
+//! Lost when it stops: with the embedded chain or an anvil of its own everything, since that chain lives in memory; results
+//! that creators fetched stay in their data folder. What a killed one leaves is removed when the next one starts.
 
 mod anvil;
 mod file;
+mod leftovers;
 mod local;
 mod parts;
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    ChainChoice, DevnetBuilder,
+    ChainChoice, DevnetBuilder, StoreChoice,
     anvil::{self, Anvil},
     file::{self, DevnetInfo, ether},
+    leftovers::{self, Note},
 };
 use crate::{
     Error,
@@ -52,6 +53,8 @@ pub struct DevnetHandle {
     _anvil: Option<Anvil>,
     announced: Option<Paths>,
     scratch: Option<std::path::PathBuf>,
+    /// Of a network whose chain ends with it.
+    _note: Option<Note>,
 }
 
 impl DevnetHandle {
@@ -164,6 +167,7 @@ async fn open_chain(config: &DevnetBuilder) -> Result<OpenChain, Error> {
 
 pub(super) async fn spawn(config: DevnetBuilder) -> Result<DevnetHandle, Error> {
     config.paths.prepare()?;
+    leftovers::sweep(&config.paths);
     if config.announce
         && let Some(other) = super::local::running(&config.paths).await
     {
@@ -189,6 +193,17 @@ pub(super) async fn spawn(config: DevnetBuilder) -> Result<DevnetHandle, Error> 
     };
 
     let scratch = config.paths.data.join(format!("devnet-{}-{}", std::process::id(), &genesis[2..10]));
+    let note = match &config.chain {
+        ChainChoice::Rpc(_) => None,
+        ChainChoice::Embedded | ChainChoice::Anvil => {
+            let stores = match &config.store {
+                StoreChoice::Sqlite(folder) => Some(folder.clone()),
+                StoreChoice::Memory => None,
+            };
+            let failed = Error::io(config.paths.state.display().to_string());
+            Some(Note::write(&config.paths, &genesis, &scratch, stores.as_deref()).map_err(failed)?)
+        }
+    };
     let solver_chain = signed_by(&solver);
     let mut rules = SolverConfig::local(solver.address(), &*solver_chain, scratch.join("solver"));
     rules.listen = config.addr(config.solver_port);
@@ -271,6 +286,7 @@ pub(super) async fn spawn(config: DevnetBuilder) -> Result<DevnetHandle, Error> 
         _anvil: open.anvil,
         announced,
         scratch: Some(scratch),
+        _note: note,
     })
 }
 
