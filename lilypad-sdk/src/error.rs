@@ -117,6 +117,7 @@ impl Error {
             Self::Chain(error) if error.is_retryable() => ErrorKind::Unreachable,
             Self::Chain(error) if error.is_caller_fault() => ErrorKind::Usage,
             Self::Solver(error) if error.is_retryable() => ErrorKind::Unreachable,
+            Self::Solver(ClientError::WrongSolver { .. } | ClientError::BadUrl { .. }) => ErrorKind::Usage,
             Self::Chain(_) | Self::Solver(_) | Self::Job { .. } => ErrorKind::Job,
             Self::Timeout { .. } => ErrorKind::Timeout,
             Self::Store(_) | Self::Journal(_) | Self::Io { .. } => ErrorKind::Internal,

@@ -39,7 +39,7 @@ pub use crate::wallet::{SignError, Wallet, WalletError};
 pub use call::{ChainCall, ServiceType, SignedTx, TxJournal, TxOptions, TxReceipt};
 pub use error::ChainError;
 pub use event::{BlockHead, ChainEvent, ChainEventKind, EventCursor, REWIND, deal_key};
-pub use network::{AuthMode, Contracts, Network, Settlement, UnknownNetwork};
+pub use network::{AuthMode, Contracts, GivenContracts, Network, Settlement, UnknownNetwork};
 pub use revert::{ContractError, RevertReason};
 pub use rpc::{RpcChain, RpcConfig};
 pub use seam::{Chain, DynChain};

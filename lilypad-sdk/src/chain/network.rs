@@ -29,6 +29,42 @@ pub struct Contracts {
     pub pow: Option<Address>,
 }
 
+/// Addresses that somebody gave for single contracts; what is `None` is taken from elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GivenContracts {
+    /// For [`Contracts::payments`].
+    pub payments: Option<Address>,
+    /// For [`Contracts::storage`].
+    pub storage: Option<Address>,
+    /// For [`Contracts::users`].
+    pub users: Option<Address>,
+    /// For [`Contracts::token`].
+    pub token: Option<Address>,
+    /// For [`Contracts::mediation`].
+    pub mediation: Option<Address>,
+    /// For [`Contracts::job_creator`].
+    pub job_creator: Option<Address>,
+    /// For [`Contracts::pow`].
+    pub pow: Option<Address>,
+}
+
+impl GivenContracts {
+    /// `others` with the addresses that were given.
+    #[must_use]
+    pub fn over(&self, others: Contracts) -> Contracts {
+        Contracts {
+            controller: others.controller,
+            payments: self.payments.unwrap_or(others.payments),
+            storage: self.storage.unwrap_or(others.storage),
+            users: self.users.unwrap_or(others.users),
+            token: self.token.unwrap_or(others.token),
+            mediation: self.mediation.unwrap_or(others.mediation),
+            job_creator: self.job_creator.or(others.job_creator),
+            pow: self.pow.or(others.pow),
+        }
+    }
+}
+
 /// A named network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

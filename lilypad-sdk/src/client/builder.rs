@@ -7,7 +7,7 @@ use crate::{
     Error,
     api::ResourceOfferQuery,
     deal::roles::CreatorLimits,
-    module::{Module, ModuleReference, ModuleSource},
+    module::{Module, ModuleReference, ModuleSource, input_warnings},
     types::{Address, Amount, DealPricing, JobOffer, PricingMode, Settlement, Target, TrustedParties, U256},
 };
 
@@ -107,7 +107,7 @@ impl JobBuilder {
     pub async fn submit(self) -> Result<Job, Error> {
         let lilypad = self.lilypad.clone();
         let inner = &lilypad.inner;
-        let (source, module) = self.resolve().await?;
+        let (source, module, warnings) = self.resolve().await?;
         let inputs_path = self.check_input_files(&module)?;
         module.workload()?;
         let (from_block, ()) = tokio::try_join!(self.check_funds(), self.check_roles())?;
@@ -136,10 +136,13 @@ impl JobBuilder {
             max_mediation_fee: Amount::from_tokens(self.pricing.mediation_fee),
             check_result: draw(self.mediation_chance)?,
         };
-        lilypad.start(SavedJob { offer, limits, inputs_path, from_block }, true).await
+        let mut job = lilypad.start(SavedJob { offer, limits, inputs_path, from_block }, true).await?;
+        job.warnings = warnings;
+        Ok(job)
     }
 
-    async fn resolve(&self) -> Result<(ModuleSource, Module), Error> {
+    /// The module at a commit, rendered, and what is odd about its inputs.
+    async fn resolve(&self) -> Result<(ModuleSource, Module, Vec<String>), Error> {
         let inner = &self.lilypad.inner;
         let reference = ModuleReference::parse(&self.module)?;
         if reference.directory().is_some() && inner.config.local_modules.is_none() {
@@ -153,7 +156,9 @@ impl JobBuilder {
         }
         let source = inner.fetcher.resolve(&reference).await?;
         let checkout = inner.fetcher.fetch(&source).await?;
-        Ok((source, checkout.render_as(&self.module, &self.inputs)?))
+        let module = checkout.render_as(&self.module, &self.inputs)?;
+        let warnings = input_warnings(checkout.template()?, &self.module, &self.inputs)?;
+        Ok((source, module, warnings))
     }
 
     fn check_input_files(&self, module: &Module) -> Result<Option<PathBuf>, Error> {

@@ -48,6 +48,16 @@ impl fmt::Display for Stage {
     }
 }
 
+/// What happened to a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JobEvent {
+    /// It entered a state.
+    Stage(Stage),
+    /// It was matched: [`Job::terms`] says with whom and at what price. We have not agreed yet.
+    Matched,
+}
+
 /// How [`Job::interrupt`] left the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupted {
@@ -66,12 +76,13 @@ pub struct Job {
     inbox: mpsc::Sender<Signal<CreatorEvent>>,
     progressed: mpsc::UnboundedReceiver<Progress>,
     task: Option<JoinHandle<Result<Creator, Error>>>,
-    terms: Option<DealTerms>,
+    pub(super) terms: Option<DealTerms>,
     outcome: Option<CreatorOutcome>,
     machine: Option<Creator>,
     from_block: u64,
     is_agreed: bool,
     is_told: bool,
+    pub(super) warnings: Vec<String>,
 }
 
 impl Drop for Job {
@@ -111,6 +122,7 @@ impl Job {
             from_block,
             is_agreed: false,
             is_told: false,
+            warnings: Vec::new(),
         }
     }
 
@@ -129,11 +141,36 @@ impl Job {
         self.terms.as_ref()
     }
 
+    /// The commit of the module that every party runs, as its offer names it.
+    pub fn commit(&self) -> &str {
+        &self.role.offer.module.hash
+    }
+
+    /// What its creator may not have meant, though it runs: inputs that the module never reads, and such that it lacks.
+    /// Empty for a job that was attached to.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     /// The next state the job enters; `None` once it has its result. Cancel safe.
     ///
     /// # Errors
     /// [`Error::Job`], [`Error::Timeout`] or [`Error::Funds`] when the job ended without a result; after that, `None`.
     pub async fn next(&mut self) -> Option<Result<Stage, Error>> {
+        loop {
+            match self.next_event().await? {
+                Ok(JobEvent::Stage(stage)) => return Some(Ok(stage)),
+                Ok(JobEvent::Matched) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// As [`Job::next`], and also tells of the match, before anything is paid. Cancel safe.
+    ///
+    /// # Errors
+    /// As [`Job::next`].
+    pub async fn next_event(&mut self) -> Option<Result<JobEvent, Error>> {
         loop {
             let progress = match &mut self.task {
                 Some(task) => tokio::select! {
@@ -151,9 +188,16 @@ impl Job {
             match progress {
                 Some(Progress::State(state)) => {
                     self.is_agreed |= state != DealState::DealNegotiating;
-                    return Some(Ok(Stage { state }));
+                    return Some(Ok(JobEvent::Stage(Stage { state })));
                 }
-                Some(Progress::Matched(terms)) => self.terms = Some(*terms),
+                Some(Progress::Matched(terms)) => {
+                    // The solver may tell of a match more than once.
+                    let is_news = self.terms.as_ref() != Some(&*terms);
+                    self.terms = Some(*terms);
+                    if is_news {
+                        return Some(Ok(JobEvent::Matched));
+                    }
+                }
                 Some(Progress::GoesOn) => {}
                 Some(Progress::Lost(reason)) => {
                     return Some(Err(Error::Unreachable {

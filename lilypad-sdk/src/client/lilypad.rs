@@ -214,6 +214,7 @@ impl Lilypad {
         let machine = Creator::new(saved.offer.clone(), saved.limits);
         let stream = format!("{STREAMS}{id}");
         let (mut journal, pending) = Journaled::open(Arc::clone(&inner.store), &stream, machine).await?;
+        let terms = journal.machine().terms().cloned();
         let first = if journal.events() == 0 { vec![CreatorEvent::Started] } else { Vec::new() };
         if is_new {
             let value = serde_json::to_string(&saved).unwrap_or_default();
@@ -259,7 +260,9 @@ impl Lilypad {
                 }
             })
         };
-        Ok(Job::new(self.clone(), id, role, inbox, progressed, task, saved.from_block))
+        let mut job = Job::new(self.clone(), id, role, inbox, progressed, task, saved.from_block);
+        job.terms = terms;
+        Ok(job)
     }
 }
 

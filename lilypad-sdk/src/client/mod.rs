@@ -44,7 +44,7 @@ pub use self::{
     builder::JobBuilder,
     config::ConnectConfig,
     error::ClientError,
-    handle::{Interrupted, Job, Stage},
+    handle::{Interrupted, Job, JobEvent, Stage},
     http::{HttpAuth, HttpOptions, HttpSolver},
     lilypad::Lilypad,
     output::JobOutput,

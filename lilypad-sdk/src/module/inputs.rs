@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ModuleError;
+use super::{ModuleError, render_text, template_inputs};
 
 /// Reads one `-i NAME=VALUE`: split once at the first `=`, the value kept as it is. A value may hold commas and further
 /// `=`, so `-i A=1,B=2` sets one input; several inputs take several `-i` (design.md §11).
@@ -16,6 +16,35 @@ pub fn parse_input_flag(text: &str) -> Result<(String, String), ModuleError> {
         Some(("", _)) => Err(fail("there is no name before \"=\"")),
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
     }
+}
+
+/// What the inputs of a job leave undone: those that the template never reads, and those that it writes but did not get.
+/// `module` is its name in the texts. Values are left out.
+///
+/// # Errors
+/// As [`render_text`].
+pub fn input_warnings(
+    template: impl AsRef<[u8]>,
+    module: &str,
+    inputs: &BTreeMap<String, String>,
+) -> Result<Vec<String>, ModuleError> {
+    let template = template.as_ref();
+    let asked = template_inputs(template, module)?;
+    let mut warnings = Vec::new();
+    let names: Vec<&str> = asked.iter().map(|input| input.name.as_str()).collect();
+    let reads = if names.is_empty() { "no inputs".to_owned() } else { names.join(", ") };
+    for unknown in inputs.keys().filter(|name| !names.contains(&name.as_str())) {
+        // A template may go over all of its data, whatever the names: then it renders to something else without this one.
+        let mut without = inputs.clone();
+        without.remove(unknown);
+        if render_text(template, module, &without).ok() == render_text(template, module, inputs).ok() {
+            warnings.push(format!("input {unknown} is never read by module {module}, which reads {reads}"));
+        }
+    }
+    for lacking in asked.iter().filter(|input| input.required && !inputs.contains_key(&input.name)) {
+        warnings.push(format!("input {} was not given, and module {module} has no default for it", lacking.name));
+    }
+    Ok(warnings)
 }
 
 /// Reads `-i` flags as the existing client does: one `=` trims quotes around the whole text, several make it a CSV record.
@@ -111,6 +140,24 @@ mod tests {
         assert_eq!(parse_input_flag("A=1,B=2").unwrap(), pair("A", "1,B=2"), "one flag is one input");
         assert_eq!(parse_input_flag("a=").unwrap(), pair("a", ""));
         assert_eq!(parse_input_flag("a= x ").unwrap(), pair("a", " x "));
+    }
+
+    #[test]
+    fn tells_of_inputs_that_nobody_reads_and_of_those_that_lack() {
+        let warnings = |template: &str, given: &[&str]| {
+            let inputs = given.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
+            input_warnings(template, "m", &inputs).unwrap()
+        };
+        let cow = r#"{{if .Message}}{{.Message}}{{else}}"moo"{{end}}"#;
+        assert!(warnings(cow, &["Message"]).is_empty());
+        assert!(warnings(cow, &[]).is_empty(), "it has a default");
+        assert_eq!(warnings(cow, &["message"]), ["input message is never read by module m, which reads Message"]);
+        assert_eq!(warnings("{}", &["A"]), ["input A is never read by module m, which reads no inputs"]);
+        assert_eq!(warnings("{{.A}}", &[]), ["input A was not given, and module m has no default for it"]);
+        assert!(
+            warnings("{{range $k, $v := .}}{{$k}}{{$v}}{{end}}", &["A", "B"]).is_empty(),
+            "it reads whatever it gets"
+        );
     }
 
     #[test]

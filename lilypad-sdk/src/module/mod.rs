@@ -37,7 +37,7 @@ pub use asked::{TemplateInput, template_inputs};
 pub use error::{Blame, ModuleError};
 #[cfg(feature = "module-git")]
 pub use fetch::{Checkout, FetchPolicy, Fetcher};
-pub use inputs::{parse_chain_inputs_compat, parse_input_flag, parse_input_flags_compat};
+pub use inputs::{input_warnings, parse_chain_inputs_compat, parse_input_flag, parse_input_flags_compat};
 pub use reference::{ModuleReference, ModuleSource, TEMPLATE_PATH, is_commit};
 pub use render::{decode, render, render_text, template_name};
 pub use resources::Resources;

@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 
 use self::{endpoint::Endpoints, sender::Sender};
 use super::{
-    BlockHead, Chain, ChainCall, ChainError, ChainEvent, ChainEventKind, Contracts, Network, RevertReason, ServiceType,
-    SignedTx, TxOptions, TxReceipt, Wallet, bindings as sol, call::Prepared, convert, deploy::UNUSED, event::RawLog,
+    BlockHead, Chain, ChainCall, ChainError, ChainEvent, ChainEventKind, Contracts, GivenContracts, Network,
+    RevertReason, ServiceType, SignedTx, TxOptions, TxReceipt, Wallet, bindings as sol, call::Prepared, convert,
+    deploy::UNUSED, event::RawLog,
 };
 use crate::{
     deal::{Agreement, ChainResult, DealTerms},
@@ -43,6 +44,8 @@ pub struct RpcConfig {
     pub controller: Address,
     /// The other contracts where they are known; they save the reading.
     pub known: Option<Contracts>,
+    /// Single contracts that count over the known ones and over what the controller says.
+    pub given: GivenContracts,
     /// Folder of the lock files that order the senders of one key across processes. `None` orders only this one.
     pub lock_dir: Option<PathBuf>,
     /// How long connecting may take in all, default 4.5 s.
@@ -64,6 +67,7 @@ impl RpcConfig {
             endpoints,
             controller,
             known: None,
+            given: GivenContracts::default(),
             lock_dir: None,
             connect_budget: Duration::from_millis(4500),
             request_timeout: Duration::from_secs(10),
@@ -113,9 +117,17 @@ impl RpcChain {
         let endpoints = Endpoints::connect(&config).await?;
         let contracts = match config.known {
             Some(known) => Contracts { controller: config.controller, ..known },
-            None => discover(&endpoints, config.controller).await?,
+            None => discover(&endpoints, config.controller).await.map_err(|error| match error {
+                // Something is there, but no controller: it refuses or answers with something else.
+                ChainError::Reverted { .. } | ChainError::Decode { .. } => ChainError::NoContract {
+                    contract: "Controller",
+                    address: config.controller,
+                    chain_id: endpoints.chain_id(),
+                },
+                other => other,
+            })?,
         };
-        Ok(Self::assemble(endpoints, contracts, &config, wallet))
+        Ok(Self::assemble(endpoints, config.given.over(contracts), &config, wallet))
     }
 
     /// The contracts on an embedded chain.
