@@ -23,6 +23,7 @@ macro_rules! variables {
 }
 
 variables! {
+    LILYPAD_NETWORK = "LILYPAD_NETWORK", Some("--network"), "The network; testnet.";
     DATA_DIR = "DATA_DIR", Some("--data-dir"), "Folder for results and caches; /tmp/lilypad/data.";
     LOG_LEVEL = "LOG_LEVEL", None, "trace, debug, info, warn, error, fatal, panic or none; info for services, none for `run` without -v.";
     LOG_TYPE = "LOG_TYPE", None, "json for one JSON object a line; text.";

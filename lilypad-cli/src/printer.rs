@@ -11,6 +11,7 @@ use std::{
 use crate::{args::OutputFormat, env, env::Environment, exit::Failure};
 
 const CYAN_BOLD: &str = "\u{1b}[1;36m";
+const DIM: &str = "\u{1b}[2m";
 const GREEN: &str = "\u{1b}[32m";
 const RED: &str = "\u{1b}[31m";
 const RESET: &str = "\u{1b}[0m";
@@ -31,6 +32,7 @@ pub(crate) struct Printer {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Color {
     CyanBold,
+    Dim,
     Green,
     Red,
 }
@@ -152,6 +154,7 @@ impl Printer {
 fn paint(color_on: bool, color: Color, text: &str) -> String {
     let start = match color {
         Color::CyanBold => CYAN_BOLD,
+        Color::Dim => DIM,
         Color::Green => GREEN,
         Color::Red => RED,
     };

@@ -54,6 +54,7 @@ pub(crate) struct Progress<'a> {
 struct Turning {
     bar: ProgressBar,
     emoji: &'static str,
+    /// The stage's words, and its notes in lines of their own.
     text: String,
 }
 
@@ -77,6 +78,19 @@ impl<'a> Progress<'a> {
         bar.set_message(text.to_owned());
         bar.enable_steady_tick(FRAME);
         self.current = Some(Turning { bar, emoji, text: text.to_owned() });
+    }
+
+    /// A line about the job below its stage, set in so that nobody takes it for one.
+    pub(crate) fn note(&mut self, text: &str) {
+        let text = self.printer.paint(Color::Dim, &format!("    {text}"));
+        match &mut self.current {
+            Some(turning) => {
+                turning.text.push('\n');
+                turning.text.push_str(&text);
+                turning.bar.set_message(turning.text.clone());
+            }
+            None => self.printer.line(text),
+        }
     }
 
     /// The spinner becomes its line.

@@ -37,7 +37,7 @@ pub(crate) struct Cli {
 /// Flags of every command.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct GlobalArgs {
-    /// Network: testnet, demonet, devnet, dev or local [default: testnet]
+    /// Network: testnet, demonet, devnet, dev or local [env: LILYPAD_NETWORK] [default: testnet]
     #[arg(short, long, global = true, value_name = "NAME", help_heading = "Global options")]
     pub(crate) network: Option<String>,
     /// Settings of a network from a TOML file, over the preset's

@@ -108,8 +108,10 @@ Try it in another terminal:
 
     lilypad run -n local cowsay:v0.0.4 -i Message=\"hello, lilypad\"
 
-For other programs, with a funded key that everybody knows (never send anything of value to it):
+For a terminal in which -n local is not to be repeated, and for other programs, with a funded key that everybody knows
+(never send anything of value to it):
 
+    export LILYPAD_NETWORK=local
     export WEB3_RPC_URL={rpc}
     export WEB3_CHAIN_ID={id}
     export WEB3_CONTROLLER_ADDRESS={controller}

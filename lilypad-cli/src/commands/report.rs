@@ -2,6 +2,9 @@
 //!
 //! ```text
 //! event            "stage" while it goes on; "completed", "failed", "cancelled" or "detached" at the end
+//! module, commit   as it was typed, and the commit that every party runs
+//! price            null until there is a deal, then {wei, at_most_wei}: of a unit, and of all units together
+//! warnings         what the creator may not have meant, though the job runs
 //! state, state_code     the network's name and number of the state
 //! job_offer_id, deal_id, data_id, result_dir, stdout, stderr, exit_code, settlement     null until they are known
 //! error            null, or {message, hints, exit_code} with the program's own exit code
@@ -26,7 +29,10 @@ pub(crate) struct Report {
     state: Option<DealState>,
     job_offer_id: Value,
     deal_id: Value,
-    module: Value,
+    module: Option<String>,
+    commit: Value,
+    price: Value,
+    warnings: Vec<String>,
     output: Option<Output>,
 }
 
@@ -69,13 +75,22 @@ impl Stream {
 impl Report {
     /// Begins the report of a job of `module`.
     pub(crate) fn of(module: Option<&str>) -> Self {
-        Self { module: module.into(), ..Self::default() }
+        Self { module: module.map(str::to_owned), ..Self::default() }
+    }
+
+    pub(crate) fn module(&self) -> Option<&str> {
+        self.module.as_deref()
     }
 
     /// Takes over which job it is.
     pub(crate) fn see_job(&mut self, job: &Job) {
         self.job_offer_id = json!(job.id().to_string());
         self.deal_id = json!(job.deal_id().map(|id| id.to_string()));
+        self.commit = json!(job.commit());
+        self.warnings = job.warnings().to_vec();
+        self.price = json!(job.terms().map(|terms| {
+            json!({ "wei": terms.pricing.instruction_price, "at_most_wei": terms.pricing.payment_collateral })
+        }));
     }
 
     pub(crate) fn see_state(&mut self, state: DealState) {
@@ -101,6 +116,8 @@ impl Report {
         json!({
             "event": event,
             "module": self.module,
+            "commit": self.commit,
+            "price": self.price,
             "state": self.state.map(DealState::name),
             "state_code": self.state.map(DealState::code),
             "job_offer_id": self.job_offer_id,
@@ -115,6 +132,7 @@ impl Report {
             "stderr_path": of(|o| &o.stderr.path),
             "exit_code": of(|o| &o.exit_code),
             "settlement": of(|o| &o.settlement),
+            "warnings": self.warnings,
             "error": failure.map(|f| json!({ "message": f.message, "hints": f.hints, "exit_code": f.exit.code() })),
         })
     }

@@ -84,8 +84,8 @@ async fn connect(connection: &Connection) -> Result<Lilypad, Error> {
             let store = paths.state.join(format!("creator-{}-{}.sqlite", network.name, network.chain_id));
             config.store = Some(Arc::new(SqliteStore::open(&store)?));
             config.paths = paths;
-            if connection.contracts_unknown {
-                config.rpc.known = None;
+            if let Some(given) = connection.asks_controller {
+                (config.rpc.known, config.rpc.given) = (None, given);
             }
             Lilypad::connect_with(config, wallet.clone()).await
         }

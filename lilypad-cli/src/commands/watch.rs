@@ -6,8 +6,8 @@ use std::{
 };
 
 use lilypad_sdk::{
-    Interrupted, Job, JobOutput, Stage,
-    types::{DealState, plain_lines},
+    Interrupted, Job, JobEvent, JobOutput, Stage,
+    types::{DealState, one_line, plain_lines},
 };
 
 use super::{failure::of_sdk, report::Report};
@@ -18,6 +18,9 @@ use crate::{
     settings::ViewSettings,
     signals::Signals,
 };
+
+/// Most characters of a line about the job, so that a module's name cannot fill the screen.
+const MAX_NOTE_CHARS: usize = 400;
 
 /// One job on one screen.
 #[derive(Debug)]
@@ -38,20 +41,23 @@ pub(crate) struct Watch<'a> {
 impl Watch<'_> {
     /// Watches until the job has ended, was interrupted, or is let go of.
     pub(crate) async fn follow(&mut self, job: &mut Job) -> Result<Exit, Failure> {
-        self.report.see_job(job);
+        self.say_job(job);
         loop {
             let next = tokio::select! {
-                next = job.next() => next,
+                next = job.next_event() => next,
                 exit = self.signals.next() => return self.interrupt(job, exit).await,
             };
             match next {
-                Some(Ok(at)) => {
+                Some(Ok(JobEvent::Matched)) => self.say_deal(job),
+                Some(Ok(JobEvent::Stage(at))) => {
                     self.show(job, &at);
                     if self.detach && at.state == DealState::DealAgreed {
                         self.say_detached(job);
                         return Ok(Exit::Success);
                     }
                 }
+                // What a later version of the SDK may tell of.
+                Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(self.fail(of_sdk(&error))),
                 None => break,
             }
@@ -64,6 +70,37 @@ impl Watch<'_> {
             Ok(output) => self.finish(&output),
             Err(error) => Err(self.fail(of_sdk(&error))),
         }
+    }
+
+    /// Which job it is, at which commit, and what its creator may not have meant. Below the first stage, where the existing
+    /// client has lines of its log.
+    fn say_job(&mut self, job: &Job) {
+        self.report.see_job(job);
+        self.note(&match self.report.module() {
+            Some(module) => format!("module {module} at commit {}", job.commit()),
+            None => format!("module at commit {}", job.commit()),
+        });
+        self.note(&format!("job offer {}", job.id()));
+        for warning in job.warnings() {
+            self.note(&format!("note: {warning}"));
+        }
+        if job.terms().is_some() {
+            self.say_deal(job);
+        }
+    }
+
+    /// With whom and at what price, before anything is paid.
+    fn say_deal(&mut self, job: &Job) {
+        self.report.see_job(job);
+        let Some(terms) = job.terms() else { return };
+        let pricing = &terms.pricing;
+        let (price, most) = (pricing.instruction_price, pricing.payment_collateral);
+        self.note(&format!("deal {}", terms.deal_id));
+        self.note(&format!("provider {} asks {price} LP, at most {most} LP", terms.resource_provider));
+    }
+
+    fn note(&mut self, text: &str) {
+        self.progress.note(&one_line(text, MAX_NOTE_CHARS));
     }
 
     fn show(&mut self, job: &Job, at: &Stage) {

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use lilypad_sdk::{
-    chain::{Contracts, Network},
-    types::Address,
+    chain::{GivenContracts, Network},
     wallet::Wallet,
 };
 
@@ -25,8 +24,9 @@ pub(crate) struct Connection {
     /// `None` only on `local`, which has well-known keys of its own.
     pub(crate) wallet: Option<Wallet>,
     pub(crate) data_dir: PathBuf,
-    /// Whether the contracts are to be asked of the controller, because only that one was named.
-    pub(crate) contracts_unknown: bool,
+    /// What was named of the contracts beside a controller that is not the preset's, whose own word counts for the others.
+    /// `None` where the network's contracts are known.
+    pub(crate) asks_controller: Option<GivenContracts>,
 }
 
 impl Connection {
@@ -41,22 +41,19 @@ impl Connection {
         web3: &Web3Args,
         services: &ServiceArgs,
     ) -> Result<Self, Failure> {
-        let mut network = preset(global)?;
+        let mut network = preset(reader, global)?;
+        let mut asks_controller = None;
         if is_local(&network) {
             refuse_addresses_on_local(web3, services)?;
         } else {
-            apply_web3(reader, web3, &mut network)?;
+            asks_controller = apply_web3(reader, web3, &mut network)?;
         }
         let wallet = wallet(reader, web3, is_local(&network))?;
         if !is_local(&network) {
             apply_services(reader, services, &mut network)?;
         }
-        let preset = preset(global)?.contracts;
-        let others = |contracts: Contracts| Contracts { controller: preset.controller, ..contracts };
-        let contracts_unknown =
-            network.contracts.controller != preset.controller && others(network.contracts) == preset;
         let data_dir = reader.data_dir(global.data_dir.as_ref())?;
-        Ok(Self { network, wallet, data_dir, contracts_unknown })
+        Ok(Self { network, wallet, data_dir, asks_controller })
     }
 }
 
@@ -64,9 +61,10 @@ fn is_local(network: &Network) -> bool {
     network.name == Network::local().name
 }
 
-/// The preset that `-n` names.
-pub(crate) fn preset(global: &GlobalArgs) -> Result<Network, Failure> {
-    let name = global.network.as_deref().unwrap_or(Network::testnet().name);
+/// The preset that `-n` or its variable names.
+fn preset(reader: &Reader<'_>, global: &GlobalArgs) -> Result<Network, Failure> {
+    let given = reader.text(global.network.as_deref(), &env::LILYPAD_NETWORK)?;
+    let name = given.as_ref().map_or(Network::testnet().name, |given| given.text.as_str());
     Network::named(name).map_err(|_| {
         Failure::usage(format!("network {name} does not exist"))
             .hint(format!("known networks: {}; -n local needs nothing installed", Network::names().join(", ")))
@@ -97,7 +95,8 @@ fn leak<T>(values: Vec<T>) -> &'static [T] {
     values.leak()
 }
 
-fn apply_web3(reader: &Reader<'_>, args: &Web3Args, network: &mut Network) -> Result<(), Failure> {
+/// Gives the contracts that were named when the controller must be asked for the others.
+fn apply_web3(reader: &Reader<'_>, args: &Web3Args, network: &mut Network) -> Result<Option<GivenContracts>, Failure> {
     let file = &reader.file.web3;
     let rpc =
         reader.text_or_file(args.web3_rpc_url.as_deref(), &env::WEB3_RPC_URL, file.rpc_url.as_ref(), "rpc_url")?;
@@ -113,47 +112,55 @@ fn apply_web3(reader: &Reader<'_>, args: &Web3Args, network: &mut Network) -> Re
         (None, Some(id)) => id,
         (None, None) => network.chain_id,
     };
-    let contracts = &mut network.contracts;
-    let address = |flag: &Option<String>, variable, file: &Option<String>, key| {
-        let given = reader.text_or_file(flag.as_deref(), variable, file.as_ref(), key)?;
+    let address = |flag: Option<&String>, variable, file: &Option<String>, key| {
+        let given = reader.text_or_file(flag.map(String::as_str), variable, file.as_ref(), key)?;
         given.as_ref().map(Given::address).transpose()
     };
-    let set = |slot: &mut Address, value: Option<Address>| *slot = value.unwrap_or(*slot);
-    let flagless = &None;
-    set(
-        &mut contracts.controller,
-        address(
-            &args.web3_controller_address,
-            &env::WEB3_CONTROLLER_ADDRESS,
-            &file.controller_address,
-            "controller_address",
+    let given = GivenContracts {
+        payments: address(
+            args.web3_payments_address.as_ref(),
+            &env::WEB3_PAYMENTS_ADDRESS,
+            &file.payments_address,
+            "payments_address",
         )?,
-    );
-    set(
-        &mut contracts.payments,
-        address(&args.web3_payments_address, &env::WEB3_PAYMENTS_ADDRESS, &file.payments_address, "payments_address")?,
-    );
-    set(
-        &mut contracts.storage,
-        address(&args.web3_storage_address, &env::WEB3_STORAGE_ADDRESS, &file.storage_address, "storage_address")?,
-    );
-    set(
-        &mut contracts.users,
-        address(&args.web3_users_address, &env::WEB3_USERS_ADDRESS, &file.users_address, "users_address")?,
-    );
-    set(
-        &mut contracts.token,
-        address(&args.web3_token_address, &env::WEB3_TOKEN_ADDRESS, &file.token_address, "token_address")?,
-    );
-    set(
-        &mut contracts.mediation,
-        address(flagless, &env::WEB3_MEDIATION_ADDRESS, &file.mediation_address, "mediation_address")?,
-    );
-    let job_creator = address(flagless, &env::WEB3_JOBCREATOR_ADDRESS, &file.jobcreator_address, "jobcreator_address")?;
-    contracts.job_creator = job_creator.or(contracts.job_creator);
-    let pow = address(&args.web3_pow_address, &env::WEB3_POW_ADDRESS, &file.pow_address, "pow_address")?;
-    contracts.pow = pow.or(contracts.pow);
-    Ok(())
+        storage: address(
+            args.web3_storage_address.as_ref(),
+            &env::WEB3_STORAGE_ADDRESS,
+            &file.storage_address,
+            "storage_address",
+        )?,
+        users: address(
+            args.web3_users_address.as_ref(),
+            &env::WEB3_USERS_ADDRESS,
+            &file.users_address,
+            "users_address",
+        )?,
+        token: address(
+            args.web3_token_address.as_ref(),
+            &env::WEB3_TOKEN_ADDRESS,
+            &file.token_address,
+            "token_address",
+        )?,
+        mediation: address(None, &env::WEB3_MEDIATION_ADDRESS, &file.mediation_address, "mediation_address")?,
+        job_creator: address(None, &env::WEB3_JOBCREATOR_ADDRESS, &file.jobcreator_address, "jobcreator_address")?,
+        pow: address(args.web3_pow_address.as_ref(), &env::WEB3_POW_ADDRESS, &file.pow_address, "pow_address")?,
+    };
+    let controller = address(
+        args.web3_controller_address.as_ref(),
+        &env::WEB3_CONTROLLER_ADDRESS,
+        &file.controller_address,
+        "controller_address",
+    )?;
+    match controller {
+        Some(controller) if controller != network.contracts.controller => {
+            network.contracts.controller = controller;
+            Ok(Some(given))
+        }
+        _ => {
+            network.contracts = given.over(network.contracts);
+            Ok(None)
+        }
+    }
 }
 
 /// Endpoints separated by commas.
@@ -253,9 +260,25 @@ mod tests {
         assert_eq!(connection.network.mediators.len(), 2);
         assert_eq!(connection.network.solver.to_string(), address);
         assert_eq!(connection.network.contracts.pow.unwrap().to_string(), address);
-        assert!(!connection.contracts_unknown);
-        let connection = resolve(&["--web3-controller-address", address], &[KEY], "").unwrap();
-        assert!(connection.contracts_unknown, "the preset's other contracts belong to another controller");
+        assert!(connection.asks_controller.is_none());
+        let words = ["--web3-controller-address", address];
+        let connection = resolve(&words, &[KEY, ("WEB3_TOKEN_ADDRESS", address)], "").unwrap();
+        // The preset's other contracts belong to another controller.
+        let given = connection.asks_controller.unwrap();
+        assert_eq!((given.token.map(|token| token.to_string()), given.users), (Some(address.to_owned()), None));
+        let same = Network::testnet().contracts.controller.to_string();
+        let connection = resolve(&["--web3-controller-address", &same], &[KEY], "").unwrap();
+        assert!(connection.asks_controller.is_none());
+    }
+
+    #[test]
+    fn the_variable_names_the_network_and_the_flag_wins() {
+        let name = |words: &[&str]| {
+            resolve(words, &[KEY, ("LILYPAD_NETWORK", "local")], "").map(|connection| connection.network.name)
+        };
+        assert_eq!(name(&[]).unwrap(), "local");
+        assert_eq!(name(&["-n", "demonet"]).unwrap(), "demonet");
+        assert!(name(&["-n", "mainnet"]).unwrap_err().message.contains("mainnet does not exist"));
     }
 
     #[test]

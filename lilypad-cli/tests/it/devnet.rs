@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     local::message,
-    support::{Devnet, anvil, finish, guest_module, lilypad},
+    support::{Devnet, anvil, finish, guest_module, lilypad, tokens},
 };
 
 const MODULE: &str = "cowsay:v0.0.4";
@@ -63,6 +63,39 @@ fn three_jobs_at_once_with_one_key_settle_on_anvil() {
 }
 
 #[test]
+fn an_anvil_ends_with_a_devnet_that_is_killed() {
+    let Some(program) = anvil() else { return };
+    let mut devnet = Devnet::start(&["--chain", "anvil"], &[("ANVIL", program.as_path())]);
+    let address = devnet.text("rpc_url").trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let listens = || std::net::TcpStream::connect(&address).is_ok();
+    assert!(listens());
+    devnet.kill();
+    let end = Instant::now() + Duration::from_secs(20);
+    while listens() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(!listens(), "anvil still listens on {address}");
+}
+
+#[test]
+fn what_a_killed_devnet_leaves_goes_with_the_next_one() {
+    let mut devnet = Devnet::start(&[], &[]);
+    assert_eq!(devnet.run(&[MODULE]).code, Some(0));
+    let journal = devnet.home.path().join(format!("state/lilypad/creator-{}.sqlite", devnet.text("genesis")));
+    let state = devnet.home.path().join("state/lilypad");
+    let stores = || std::fs::read_dir(&state).unwrap().flatten();
+    let folders = || stores().filter(|entry| entry.file_name().to_string_lossy().starts_with("devnet-")).count();
+    assert!(journal.exists() && folders() == 1);
+    let again = devnet.run(&[MODULE]);
+    assert!(again.code == Some(0) && journal.exists(), "while it lives everything stays: {again:?}");
+    devnet.kill();
+    assert!(journal.exists() && folders() == 1, "it could not clean up");
+    let finished = devnet.run(&[MODULE]);
+    assert_eq!(finished.code, Some(0), "a network of its own: {finished:?}");
+    assert!(!journal.exists() && folders() == 0);
+}
+
+#[test]
 fn failures_cost_nothing_and_say_why() {
     let devnet = Devnet::start(&[], &[]);
     let creator = devnet.text("job_creator").to_owned();
@@ -78,6 +111,7 @@ fn failures_cost_nothing_and_say_why() {
     // The existing network cancels such a job at once, and so do we.
     devnet.run(&[MODULE, "-t", "0x000000000000000000000000000000000000dEaD"]).assert_fails(1, "cancelled", "");
     assert_eq!((devnet.tokens(&creator), devnet.tokens(&provider)), before, "nothing was paid, nothing is locked");
+    assert_eq!((devnet.escrow(&creator), devnet.escrow(&provider)), (U256::ZERO, U256::ZERO));
 }
 
 #[test]
@@ -143,12 +177,27 @@ fn the_key_of_a_service_creates_no_jobs() {
 }
 
 #[test]
+fn a_controller_of_ones_own_names_the_other_contracts() {
+    let devnet = Devnet::start(&[], &[]);
+    let id = devnet.info["chain_id"].to_string();
+    let words = ["run", "-n", "dev", MODULE, "--web3-rpc-url", devnet.text("rpc_url"), "--web3-chain-id", &id];
+    let key = ("WEB3_PRIVATE_KEY", "0x8b3a350cf5c34c9194ca85829a2df0ec3153be0318b5e2d3348e872092edffba");
+    let run = |more: &[&str]| finish(devnet.command(&words).args(more).env(key.0, key.1));
+    // The solver's address is looked up in the directory that this controller names; the preset's is not on this chain.
+    let found = format!("the solver at {} is another one than expected", devnet.text("solver_url"));
+    run(&["--web3-controller-address", devnet.text("controller")]).assert_fails(2, &found, "the solver's address");
+    run(&["--web3-controller-address", devnet.text("token")]).assert_fails(2, "", "contract addresses");
+    run(&[]).assert_fails(2, "no contract", "contract addresses");
+}
+
+#[test]
 fn a_port_that_is_taken_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let home = tempfile::tempdir().unwrap();
     let finished = finish(lilypad(home.path()).args(["devnet", "--port", &port]));
-    finished.assert_fails(5, &port, "");
+    // The chain's port is the next one, and another test may have that.
+    finished.assert_fails(5, "cannot listen on 127.0.0.1:", "another program uses port");
     let finished = finish(lilypad(home.path()).args(["devnet", "--listen", "0.0.0.0"]));
     finished.assert_fails(2, "0.0.0.0", "127.0.0.1");
 }
@@ -233,6 +282,16 @@ fn the_devnet_tells_people_where_it_is_and_ends_on_ctrl_c() {
     {
         assert!(text.contains(needle), "{needle} in {text}");
     }
+    let exports: Vec<(&str, &str)> =
+        text.lines().filter_map(|line| line.trim().strip_prefix("export ")?.split_once('=')).collect();
+    let value = |name: &str| exports.iter().find(|export| export.0 == name).unwrap().1;
+    let creator = Wallet::from_private_key(value("WEB3_PRIVATE_KEY")).unwrap().address().to_string();
+    let id = value("WEB3_CHAIN_ID").parse().unwrap();
+    let tokens = || tokens(value("WEB3_RPC_URL"), id, value("WEB3_CONTROLLER_ADDRESS"), &creator);
+    let before = tokens();
+    let finished = finish(lilypad(home.path()).args(["run", MODULE]).envs(exports.iter().copied()));
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""), "{finished:?}");
+    assert!(tokens() < before, "the job was paid on this network, with this key");
     crate::support::signal(&child, "INT");
     lines.for_each(drop);
     assert_eq!(child.wait().unwrap().code(), Some(130));

@@ -38,6 +38,8 @@ fn a_job_runs_and_existing_scripts_can_read_what_it_prints() {
     ];
     let mut lines: Vec<&str> = rest.lines().collect();
     let mut tail = lines.split_off(lines.len() - 7);
+    // Between the stages stand lines about the job, set in.
+    let notes: Vec<&str> = lines.extract_if(.., |line| line.starts_with("    ")).collect();
     // A line may come twice, as each state event prints one.
     lines.dedup();
     assert_eq!(lines, stages, "{}", finished.stdout);
@@ -48,6 +50,12 @@ fn a_job_runs_and_existing_scripts_can_read_what_it_prints() {
     let deal = result.strip_prefix(&format!("{}/", folder.display())).unwrap();
     assert!(deal.chars().all(char::is_alphanumeric), "{deal}");
     assert_eq!(tail.split_off(5), [format!("    cat {result}/stdout"), format!("    cat {result}/stderr")]);
+
+    assert!(notes[0].starts_with("    module cowsay:v0.0.4 at commit ") && notes[1].starts_with("    job offer Qm"));
+    assert_eq!((notes[2], notes.len()), (format!("    deal {deal}").as_str(), 4), "{notes:?}");
+    assert!(notes[3].starts_with("    provider 0x") && notes[3].ends_with(" asks 1 LP, at most 2 LP"), "{notes:?}");
+    let position = |needle: &str| rest.find(needle).unwrap();
+    assert!(position(notes[3]) < position(stages[2]), "the price is said before it is paid");
 
     let cow = std::fs::read_to_string(format!("{result}/stdout")).unwrap();
     assert!(cow.contains(&message) && cow.contains("(oo)"), "{cow}");
@@ -62,7 +70,9 @@ fn json_tells_that_the_deal_is_settled_on_chain() {
     assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
     let json: Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(json["event"], "completed", "{json:#}");
-    assert_eq!(json["exit_code"], 0);
+    assert_eq!((&json["exit_code"], &json["warnings"]), (&0.into(), &serde_json::json!([])));
+    assert_eq!((json["commit"].as_str().unwrap().len(), &json["stdout_truncated"]), (40, &false.into()));
+    assert_eq!(json["price"]["wei"], "1000000000000000000", "{json:#}");
     assert!(json["stdout"].as_str().unwrap().contains("(oo)"));
     for id in ["job_offer_id", "deal_id", "data_id"] {
         assert!(json[id].as_str().unwrap().starts_with("Qm"), "{id} in {json:#}");
@@ -107,6 +117,20 @@ fn the_result_goes_where_it_is_asked_to_and_can_be_shown() {
     assert!(std::fs::read_to_string(folder.join("stdout")).unwrap().contains("here"));
     assert!(finished.stdout.contains("(oo)") && finished.stdout.contains("< here >"), "{}", finished.stdout);
     assert!(finished.stdout.ends_with(&format!("    cat {}/stderr\n", folder.display())), "{}", finished.stdout);
+}
+
+#[test]
+fn inputs_that_nobody_reads_are_told_of_before_anything_is_paid() {
+    let home = tempfile::tempdir().unwrap();
+    let words = ["run", "-n", "local", MODULE, "-i", "message=moo"];
+    let finished = finish(lilypad(home.path()).args(words));
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let warning = "input message is never read by module cowsay:v0.0.4, which reads Message";
+    let place = finished.stdout.find(&format!("    note: {warning}\n")).unwrap_or_else(|| panic!("{finished:?}"));
+    assert!(place < finished.stdout.find("🤝").unwrap());
+    let finished = finish(lilypad(home.path()).args(words).args(["--output", "json"]));
+    let json: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!((finished.stderr.as_str(), &json["warnings"]), ("", &serde_json::json!([warning])));
 }
 
 #[test]

@@ -151,13 +151,15 @@ impl Devnet {
 
     /// Token balance of an address in wei, read from the chain.
     pub(crate) fn tokens(&self, address: &str) -> U256 {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            let controller = self.text("controller").parse().expect("an address");
-            let id = self.info["chain_id"].as_u64().expect("a chain id");
-            let config = RpcConfig::new(id, vec![self.text("rpc_url").to_owned()], controller);
-            let chain = RpcChain::connect(config, None).await.expect("the chain answers");
-            chain.token_balance(address.parse().expect("an address")).await.expect("a balance").wei()
+        let id = self.info["chain_id"].as_u64().expect("a chain id");
+        tokens(self.text("rpc_url"), id, self.text("controller"), address)
+    }
+
+    /// What an address has in escrow, in wei, read from the chain.
+    pub(crate) fn escrow(&self, address: &str) -> U256 {
+        let id = self.info["chain_id"].as_u64().expect("a chain id");
+        on_chain(self.text("rpc_url"), id, self.text("controller"), async |chain| {
+            chain.escrow_balance(address.parse().expect("an address")).await.expect("a balance").wei()
         })
     }
 }
@@ -174,6 +176,21 @@ impl Drop for Devnet {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Token balance of an address in wei, on the chain `id` at `rpc`.
+pub(crate) fn tokens(rpc: &str, id: u64, controller: &str, address: &str) -> U256 {
+    on_chain(rpc, id, controller, async |chain| {
+        chain.token_balance(address.parse().expect("an address")).await.expect("a balance").wei()
+    })
+}
+
+fn on_chain<T>(rpc: &str, id: u64, controller: &str, read: impl AsyncFnOnce(RpcChain) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let config = RpcConfig::new(id, vec![rpc.to_owned()], controller.parse().expect("an address"));
+        read(RpcChain::connect(config, None).await.expect("the chain answers")).await
+    })
 }
 
 /// Sends a signal to a process that this test started.
