@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::sync::Arc;
 
+use super::Generation;
 use super::funcs::Function;
 use super::quote::quote;
 
@@ -29,6 +30,7 @@ pub(super) struct Call {
     pub(super) pos: usize,
     pub(super) name: Arc<[u8]>,
     pub(super) pipe: Option<Pipe>,
+    pub(super) generation: Generation,
 }
 
 /// Commands joined by `|`, with the variables that take the last one's value.
@@ -36,6 +38,8 @@ pub(super) struct Call {
 pub(super) struct Pipe {
     pub(super) pos: usize,
     pub(super) assign: bool,
+    /// How error texts write `=`; the older generation writes `:=` there too.
+    pub(super) sign: &'static str,
     pub(super) decl: Vec<Arc<str>>,
     pub(super) commands: Vec<Command>,
 }
@@ -200,7 +204,7 @@ impl Display for Pipe {
             write!(f, "{}{name}", if index > 0 { ", " } else { "" })?;
         }
         if !self.decl.is_empty() {
-            f.write_str(if self.assign { " = " } else { " := " })?;
+            f.write_str(self.sign)?;
         }
         for (index, command) in self.commands.iter().enumerate() {
             write!(f, "{}{command}", if index > 0 { " | " } else { "" })?;
@@ -211,7 +215,7 @@ impl Display for Pipe {
 
 impl Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{{{template {}", quote(&self.name))?;
+        write!(f, "{{{{template {}", quote(&self.name, self.generation))?;
         if let Some(pipe) = &self.pipe {
             write!(f, " {pipe}")?;
         }

@@ -8,7 +8,7 @@ use super::funcs::{self, CallError, Function, Param};
 use super::printf;
 use super::quote::quote;
 use super::value::{Typed, Value};
-use super::{Limits, Template};
+use super::{Generation, Limits, Template};
 
 type Outcome<T> = Result<T, TemplateError>;
 
@@ -26,7 +26,8 @@ pub(super) fn run(template: &Template, data: &Value) -> Outcome<Vec<u8>> {
         running: name,
         vars: vec![(Arc::from("$"), data.clone())],
         at: At::Nowhere,
-        out: Vec::new(),
+        // Most modules write about what they read.
+        out: Vec::with_capacity(template.text.len().min(template.limits.output_bytes) + 64),
         steps: 0,
         built: 0,
         depth: 0,
@@ -82,7 +83,7 @@ impl<'t> Exec<'t> {
         let before = self.template.text.get(..pos).unwrap_or_default();
         let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
         let column = before.iter().rev().take_while(|&&byte| byte != b'\n').count();
-        let running = quote(self.running);
+        let running = quote(self.running, self.template.generation);
         (line, format!("template: {name}:{line}:{column}: executing {running} at <{context}>: {text}"))
     }
 
@@ -256,7 +257,11 @@ impl<'t> Exec<'t> {
                 return Err(self.error(format_args!("range can't iterate over {}", String::from_utf8_lossy(&text))));
             }
         }
-        let flow = if any { Flow::On } else { self.walk(dot, otherwise)? };
+        // A break in the other part is taken for one of this range, though no turn was taken; a continue is not.
+        let flow = match any {
+            true => Flow::On,
+            false => Some(self.walk(dot, otherwise)?).filter(|&flow| flow == Flow::Continue).unwrap_or(Flow::On),
+        };
         self.vars.truncate(outer);
         Ok(flow)
     }
@@ -267,6 +272,13 @@ impl<'t> Exec<'t> {
         let index = Typed::plain(index);
         match (pipe.decl.as_slice(), pipe.assign) {
             ([], _) => {}
+            // The older generation puts them where a declaration would have put them, whatever is there.
+            (_, true) if self.template.generation == Generation::Go1_19 => {
+                self.set_from_top(1, element.clone());
+                if pipe.decl.len() > 1 {
+                    self.set_from_top(2, index);
+                }
+            }
             ([only], true) => self.assign(only, element.clone())?,
             ([first, second, ..], true) => {
                 self.assign(first, index)?;
@@ -287,7 +299,7 @@ impl<'t> Exec<'t> {
         self.at = At::Call(call);
         let template = self.template;
         let Some(body) = template.templates.0.get(&call.name) else {
-            return Err(self.error(format_args!("template {} not defined", quote(&call.name))));
+            return Err(self.error(format_args!("template {} not defined", quote(&call.name, template.generation))));
         };
         let dot = match &call.pipe {
             Some(pipe) => self.pipeline(dot, pipe)?,
@@ -508,21 +520,24 @@ impl<'t> Exec<'t> {
         for (index, arg) in args.iter().enumerate() {
             values.push(self.argument(dot, param(index), arg)?);
         }
-        let mut shown = args.first().map(Operand::to_string);
+        let mut shown = match (function, args.first()) {
+            (Function::Call, Some(first)) => first.to_string(),
+            _ => String::new(),
+        };
         if let Some(piped) = piped {
-            if shown.is_none() {
-                shown = Some(match &piped.value {
+            if function == Function::Call && args.is_empty() {
+                shown = match &piped.value {
                     Value::Text(text) => String::from_utf8_lossy(text).into_owned(),
                     _ => format!("<{} Value>", piped.type_name()),
-                });
+                };
             }
             values.push(self.fit(piped, param(args.len()))?);
         }
         // A function looks at all of its texts, however cheap it was to name them.
         let looked_at = values.iter().map(|value| value.value.weight()).fold(0, usize::saturating_add);
-        self.charge(looked_at.saturating_add(shown.as_ref().map_or(0, String::len)) / BYTES_PER_STEP)?;
+        self.charge(looked_at.saturating_add(shown.len()) / BYTES_PER_STEP)?;
         let room = self.limits.value_bytes.saturating_sub(self.built);
-        match funcs::call(function, &values, &shown.unwrap_or_default(), room) {
+        match funcs::call(function, &values, &shown, room, self.template.generation) {
             Ok(value) => {
                 self.built += value.value.weight();
                 if self.built > self.limits.value_bytes {

@@ -6,6 +6,9 @@ struct Digits {
     point: i32,
 }
 
+/// Digits behind the point after which every number has only zeros; the standard library refuses to write very many.
+const MOST_DIGITS: usize = 1100;
+
 /// Reads Rust's scientific form back into digits.
 fn digits_of(text: &str) -> Digits {
     let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
@@ -39,16 +42,23 @@ pub(super) fn format(value: f64, style: char, precision: Option<usize>) -> Strin
             let text = hexadecimal(value, precision);
             if style == 'X' { text.to_ascii_uppercase() } else { text }
         }
-        ('f', Some(precision)) => format!("{value:.precision$}"),
+        ('f', Some(precision)) => {
+            let exact = precision.min(MOST_DIGITS);
+            let mut text = format!("{value:.exact$}");
+            text.extend(std::iter::repeat_n('0', precision - exact));
+            text
+        }
         ('e' | 'E', Some(precision)) => {
-            let text = format!("{value:.precision$e}");
+            let exact = precision.min(MOST_DIGITS);
+            let text = format!("{value:.exact$e}");
             let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-            with_exponent(mantissa, exponent.parse().unwrap_or(0), style)
+            let zeros = "0".repeat(precision - exact);
+            with_exponent(&format!("{mantissa}{zeros}"), exponent.parse().unwrap_or(0), style)
         }
         (_, None) => general(&digits_of(&format!("{value:e}")), 6, true, style),
         (_, Some(precision)) => {
             let wanted = precision.max(1);
-            general(&digits_of(&format!("{value:.*e}", wanted - 1)), wanted, false, style)
+            general(&digits_of(&format!("{value:.*e}", (wanted - 1).min(MOST_DIGITS))), wanted, false, style)
         }
     }
 }

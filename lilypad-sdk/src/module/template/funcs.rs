@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::Generation;
 use super::lexer::decode_char;
 use super::printf::{Printer, write_plain};
 use super::unicode::is_print;
@@ -121,7 +122,13 @@ impl Function {
 
 /// Calls a function with arguments that fit its signature. `shown` is the first argument as written, `room` the longest
 /// text it may build.
-pub(super) fn call(function: Function, args: &[Typed], shown: &str, room: usize) -> Result<Typed, CallError> {
+pub(super) fn call(
+    function: Function,
+    args: &[Typed],
+    shown: &str,
+    room: usize,
+    generation: Generation,
+) -> Result<Typed, CallError> {
     let plain = |value| Ok(Typed::plain(value));
     let text = |bytes: Vec<u8>| Ok(Typed::plain(Value::text(bytes)));
     let (first, rest) = args.split_first().map_or((&Value::Missing, args), |(first, rest)| (&first.value, rest));
@@ -135,6 +142,9 @@ pub(super) fn call(function: Function, args: &[Typed], shown: &str, room: usize)
         Function::Slice => plain(slice(first, rest)?),
         Function::Call => match first {
             value if value.is_nil() => Err("call of nil".into()),
+            value if generation == Generation::Go1_19 => {
+                Err(format!("non-function of type {}", value.type_name()).into())
+            }
             value => Err(format!("non-function {shown} of type {}", value.type_name()).into()),
         },
         Function::Eq => plain(Value::Bool(equal_any(first, rest)?)),
@@ -145,13 +155,13 @@ pub(super) fn call(function: Function, args: &[Typed], shown: &str, room: usize)
         Function::Ge => plain(Value::Bool(!less(first, second)?)),
         Function::Print => text(sprint(args, false, room)?),
         Function::Println => text(sprint(args, true, room)?),
-        Function::Printf => text(sprintf(first, rest, room)?),
+        Function::Printf => text(sprintf(first, rest, room, generation)?),
         Function::Html => text(html(&joined(args, room)?)),
-        Function::Js => text(js(&joined(args, room)?)),
+        Function::Js => text(js(&joined(args, room)?, generation)),
         Function::Urlquery => text(urlquery(&joined(args, room)?)),
         Function::Subst => {
             let decoded = rest.iter().map(|arg| json_text(&arg.value)).collect::<Result<Vec<_>, _>>()?;
-            text(sprintf(first, &decoded, room)?)
+            text(sprintf(first, &decoded, room, generation)?)
         }
     }
 }
@@ -165,10 +175,10 @@ fn json_text(value: &Value) -> Result<Typed, CallError> {
     }
 }
 
-fn sprintf(format: &Value, args: &[Typed], room: usize) -> Result<Vec<u8>, CallError> {
+fn sprintf(format: &Value, args: &[Typed], room: usize, generation: Generation) -> Result<Vec<u8>, CallError> {
     let Value::Text(format) = format else { return Err(CallError::TooLong) };
     let args: Vec<Value> = args.iter().map(|arg| arg.value.clone()).collect();
-    let mut printer = Printer::new(room);
+    let mut printer = Printer::new(room, generation);
     printer.printf(format, &args);
     printer.finish().ok_or(CallError::TooLong)
 }
@@ -222,7 +232,7 @@ fn html(text: &[u8]) -> Vec<u8> {
     out
 }
 
-fn js(text: &[u8]) -> Vec<u8> {
+fn js(text: &[u8], generation: Generation) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
@@ -234,7 +244,7 @@ fn js(text: &[u8]) -> Vec<u8> {
                 out.extend_from_slice(head);
             }
             '<' | '>' | '&' | '=' => out.extend_from_slice(format!("\\u{:04X}", u32::from(c)).as_bytes()),
-            c if c < ' ' || (!c.is_ascii() && !is_print(c)) => {
+            c if c < ' ' || (!c.is_ascii() && !is_print(c, generation)) => {
                 out.extend_from_slice(format!("\\u{:04X}", u32::from(c)).as_bytes());
             }
             _ => out.extend_from_slice(head),
@@ -338,6 +348,9 @@ fn slice(item: &Value, indexes: &[Typed]) -> Result<Value, CallError> {
     };
     let mut bounds = [0, length, length];
     for (slot, index) in bounds.iter_mut().zip(indexes) {
+        if index.boxed {
+            return Err("cannot index slice/array with type interface {}".into());
+        }
         *slot = position(&index.value, length)?;
     }
     let [low, high, most] = bounds;
@@ -392,7 +405,7 @@ fn equal_any(first: &Value, rest: &[Typed]) -> Result<bool, CallError> {
 
 /// A value as `%s` shows it inside an error text.
 fn shown(value: &Value) -> String {
-    let mut printer = Printer::new(1 << 16);
+    let mut printer = Printer::new(1 << 16, Generation::default());
     printer.printf(b"%s", std::slice::from_ref(value));
     String::from_utf8_lossy(&printer.finish().unwrap_or_default()).into_owned()
 }
@@ -412,7 +425,9 @@ fn equal(a: &Value, b: &Value) -> Result<bool, CallError> {
             Err(format!("non-comparable type {}: {}", shown(b), b.type_name()).into())
         }
         _ => {
-            let (x, y) = (shown(a), shown(b));
+            let mut plain = Vec::new();
+            write_plain(&mut plain, b);
+            let (x, y) = (shown(a), String::from_utf8_lossy(&plain));
             Err(format!("non-comparable types {x}: {}, {}: {y}", a.type_name(), b.type_name()).into())
         }
     }

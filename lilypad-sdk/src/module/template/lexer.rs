@@ -3,6 +3,7 @@
 //! Tokens carry the byte offset and the line where they begin; both end up in error messages, so the line counting keeps
 //! the habits of the language's reference (newlines inside a comment are not counted, those skipped by a trim marker are).
 
+use super::Generation;
 use super::quote::{code_point, quote};
 use super::unicode::{is_alphanumeric, is_print};
 
@@ -62,15 +63,15 @@ pub(super) struct Token<'a> {
 
 impl Token<'_> {
     /// The token as parse errors name it: quoted, cut after ten characters, keywords in angle brackets.
-    pub(super) fn describe(&self) -> String {
+    pub(super) fn describe(&self, generation: Generation) -> String {
         match self.kind {
             Kind::Eof => "EOF".to_owned(),
             kind if kind.is_keyword() => format!("<{}>", String::from_utf8_lossy(self.val)),
             _ if self.val.len() > 10 => {
                 let end = char_offsets(self.val).nth(10).unwrap_or(self.val.len());
-                format!("{}...", quote(self.val.get(..end).unwrap_or(self.val)))
+                format!("{}...", quote(self.val.get(..end).unwrap_or(self.val), generation))
             }
-            _ => quote(self.val),
+            _ => quote(self.val, generation),
         }
     }
 }
@@ -102,10 +103,10 @@ pub(super) fn decode_char(bytes: &[u8]) -> (char, usize) {
     valid.chars().next().map_or(('\u{fffd}', 1), |c| (c, c.len_utf8()))
 }
 
-const LEFT: &[u8] = b"{{";
-const RIGHT: &[u8] = b"}}";
-const COMMENT_OPEN: &[u8] = b"/*";
-const COMMENT_CLOSE: &[u8] = b"*/";
+const LEFT: [u8; 2] = *b"{{";
+const RIGHT: [u8; 2] = *b"}}";
+const COMMENT_OPEN: [u8; 2] = *b"/*";
+const COMMENT_CLOSE: [u8; 2] = *b"*/";
 
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
@@ -115,8 +116,24 @@ fn newlines(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&byte| byte == b'\n').count()
 }
 
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+/// Where two bytes follow each other. Most of a template is text, so it is passed over in blocks that do not hold the first.
+fn find(haystack: &[u8], needle: [u8; 2]) -> Option<usize> {
+    const BLOCK: usize = 32;
+    let mut at = 0;
+    while let Some(rest) = haystack.get(at..).filter(|rest| rest.len() >= 2) {
+        let block = rest.get(..BLOCK).unwrap_or(rest);
+        if !block.iter().fold(false, |found, &byte| found | (byte == needle[0])) {
+            at += block.len();
+            continue;
+        }
+        // The second byte may be the first of the next block.
+        let seen = rest.get(..=BLOCK).unwrap_or(rest);
+        if let Some(offset) = seen.windows(2).position(|window| window == needle) {
+            return Some(at + offset);
+        }
+        at += block.len();
+    }
+    None
 }
 
 /// `{{-` plus a space, seen from behind the braces.
@@ -140,11 +157,12 @@ pub(super) struct Lexer<'a> {
     inside: bool,
     parens: usize,
     error: Option<String>,
+    generation: Generation,
 }
 
 impl<'a> Lexer<'a> {
-    pub(super) fn new(input: &'a [u8]) -> Self {
-        Self { input, pos: 0, start: 0, line: 1, start_line: 1, inside: false, parens: 0, error: None }
+    pub(super) fn new(input: &'a [u8], generation: Generation) -> Self {
+        Self { input, pos: 0, start: 0, line: 1, start_line: 1, inside: false, parens: 0, error: None, generation }
     }
 
     /// The text of the last error token.
@@ -226,10 +244,10 @@ impl<'a> Lexer<'a> {
     /// Whether the closing delimiter is next, and whether it carries a trim marker.
     fn at_right_delim(&self) -> Option<bool> {
         let rest = self.rest();
-        if has_right_trim(rest) && rest.get(2..).is_some_and(|rest| rest.starts_with(RIGHT)) {
+        if has_right_trim(rest) && rest.get(2..).is_some_and(|rest| rest.starts_with(&RIGHT)) {
             return Some(true);
         }
-        rest.starts_with(RIGHT).then_some(false)
+        rest.starts_with(&RIGHT).then_some(false)
     }
 
     fn skip_spaces(&mut self) {
@@ -268,7 +286,7 @@ impl<'a> Lexer<'a> {
     fn left_delim(&mut self) -> Option<Token<'a>> {
         self.pos += LEFT.len();
         let marker = if has_left_trim(self.rest()) { 2 } else { 0 };
-        if self.rest().get(marker..).is_some_and(|rest| rest.starts_with(COMMENT_OPEN)) {
+        if self.rest().get(marker..).is_some_and(|rest| rest.starts_with(&COMMENT_OPEN)) {
             self.pos += marker;
             self.ignore();
             return self.comment();
@@ -291,6 +309,9 @@ impl<'a> Lexer<'a> {
             return Some(self.fail("comment ends before closing delimiter"));
         };
         // The comment's own newlines are not counted: parse errors behind it name the line they always named.
+        if self.generation == Generation::Go1_19 {
+            self.line += newlines(self.pending());
+        }
         self.emit(Kind::Space);
         self.pos += if trim { 2 + RIGHT.len() } else { RIGHT.len() };
         if trim {
@@ -355,11 +376,13 @@ impl<'a> Lexer<'a> {
                     self.parens = parens;
                     self.emit(Kind::RightParen)
                 }
+                // The older generation hands it over first, and its parser has something to say about it.
+                None if self.generation == Generation::Go1_19 => self.emit(Kind::RightParen),
                 None => self.fail("unexpected right paren"),
             },
-            c if is_alphanumeric(c) => self.identifier(),
-            c if c.is_ascii() && is_print(c) => self.emit(Kind::Char),
-            c => self.fail(format!("unrecognized character in action: {}", code_point(c))),
+            c if is_alphanumeric(c, self.generation) => self.identifier(),
+            c if c.is_ascii() && is_print(c, self.generation) => self.emit(Kind::Char),
+            c => self.fail(format!("unrecognized character in action: {}", code_point(c, self.generation))),
         }
     }
 
@@ -379,7 +402,7 @@ impl<'a> Lexer<'a> {
         // The last space may belong to a trim marker.
         let before = self.pos - 1;
         let tail = self.input.get(before..).unwrap_or_default();
-        if has_right_trim(tail) && tail.get(2..).is_some_and(|rest| rest.starts_with(RIGHT)) {
+        if has_right_trim(tail) && tail.get(2..).is_some_and(|rest| rest.starts_with(&RIGHT)) {
             if self.input.get(before) == Some(&b'\n') {
                 self.line -= 1;
             }
@@ -396,17 +419,17 @@ impl<'a> Lexer<'a> {
             None => true,
             Some(byte) if is_space(*byte) => true,
             Some(b'.' | b',' | b'|' | b':' | b')' | b'(') => true,
-            Some(_) => self.rest().starts_with(RIGHT),
+            Some(_) => self.rest().starts_with(&RIGHT),
         }
     }
 
     fn bad_character(&mut self) -> Token<'a> {
         let c = self.peek().unwrap_or('\u{fffd}');
-        self.fail(format!("bad character {}", code_point(c)))
+        self.fail(format!("bad character {}", code_point(c, self.generation)))
     }
 
     fn skip_name(&mut self) {
-        while let Some(c) = self.peek().filter(|&c| is_alphanumeric(c)) {
+        while let Some(c) = self.peek().filter(|&c| is_alphanumeric(c, self.generation)) {
             self.pos += c.len_utf8();
         }
     }
@@ -485,7 +508,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn bad_number(&mut self) -> Token<'a> {
-        let message = format!("bad number syntax: {}", quote(self.pending()));
+        let message = format!("bad number syntax: {}", quote(self.pending(), self.generation));
         self.fail(message)
     }
 
@@ -514,7 +537,7 @@ impl<'a> Lexer<'a> {
             self.accept_run(b"0123456789_");
         }
         self.accept(b"i");
-        if let Some(c) = self.peek().filter(|&c| is_alphanumeric(c)) {
+        if let Some(c) = self.peek().filter(|&c| is_alphanumeric(c, self.generation)) {
             self.pos += c.len_utf8();
             return false;
         }

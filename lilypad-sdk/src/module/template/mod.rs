@@ -32,6 +32,18 @@ pub(crate) use number::parse_float;
 pub use reads::{Read, Usage};
 pub use value::Value;
 
+/// Whose habits a template is read and run with. The two differ in a few places only: `else with`, assignments in `range`,
+/// the words of some errors, how lines of comments count, and which characters count as printable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Generation {
+    /// Go 1.19, as nodes of the first years of the existing network were built with.
+    Go1_19,
+    /// Go 1.23, as its present nodes are built with.
+    #[default]
+    Go1_23,
+}
+
 /// What a template may use up. The defaults are far above any published module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -54,6 +66,28 @@ impl Default for Limits {
     }
 }
 
+/// How a template is read and run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// What it may use up.
+    pub limits: Limits,
+    /// Whose habits it follows.
+    pub generation: Generation,
+}
+
+impl From<Limits> for Options {
+    fn from(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+}
+
+impl From<Generation> for Options {
+    fn from(generation: Generation) -> Self {
+        Self { generation, ..Self::default() }
+    }
+}
+
 /// A parsed template, ready to run any number of times.
 #[derive(Clone, Debug)]
 pub struct Template {
@@ -61,6 +95,7 @@ pub struct Template {
     text: Arc<[u8]>,
     templates: ast::Templates,
     limits: Limits,
+    generation: Generation,
 }
 
 impl Template {
@@ -69,15 +104,15 @@ impl Template {
     /// # Errors
     /// [`TemplateError`] of [`Phase::Parse`] for bad syntax, an unknown function, an undeclared variable, or a limit.
     pub fn parse(name: &str, text: impl AsRef<[u8]>) -> Result<Self, TemplateError> {
-        Self::parse_with(name, text, Limits::default())
+        Self::parse_with(name, text, Options::default())
     }
 
-    /// As [`Template::parse`], with limits of one's own.
+    /// As [`Template::parse`], with [`Limits`], a [`Generation`] or both of one's own.
     ///
     /// # Errors
     /// As [`Template::parse`].
-    pub fn parse_with(name: &str, text: impl AsRef<[u8]>, limits: Limits) -> Result<Self, TemplateError> {
-        let text = text.as_ref();
+    pub fn parse_with(name: &str, text: impl AsRef<[u8]>, options: impl Into<Options>) -> Result<Self, TemplateError> {
+        let (text, Options { limits, generation }) = (text.as_ref(), options.into());
         if text.len() > limits.template_bytes {
             let message = format!(
                 "template: {name}:1: {} bytes long, more than the limit of {}",
@@ -86,8 +121,8 @@ impl Template {
             );
             return Err(TemplateError::limit(Phase::Parse, 1, Limit::TemplateBytes, message));
         }
-        let templates = parser::parse(name, text, limits.nesting)?;
-        Ok(Self { name: Arc::from(name), text: Arc::from(text), templates, limits })
+        let templates = parser::parse(name, text, limits.nesting, generation)?;
+        Ok(Self { name: Arc::from(name), text: Arc::from(text), templates, limits, generation })
     }
 
     /// The names of the data's members that the main template or any other may ask for, in order, each once.

@@ -1,5 +1,6 @@
 //! Numbers as the template language writes them.
 
+use super::Generation;
 use super::ast::Constant;
 use super::lexer::Kind;
 use super::quote::{Unit, quote, unquote_char};
@@ -65,22 +66,30 @@ fn parse_signed(text: &str) -> Option<i64> {
 
 /// A decimal or hexadecimal floating-point number; `None` for bad syntax and for what is too large.
 pub(crate) fn parse_float(text: &str) -> Option<f64> {
+    read_float(text).filter(|value| value.is_finite())
+}
+
+/// Whether a text is a number, even one that is too large.
+fn is_float_syntax(text: &str) -> bool {
+    read_float(text).is_some()
+}
+
+/// As [`parse_float`]; infinite when it is too large.
+fn read_float(text: &str) -> Option<f64> {
     if !underscores_fit(text) {
         return None;
     }
     let clean: String = text.chars().filter(|&c| c != '_').collect();
     let unsigned = clean.strip_prefix(['-', '+']).unwrap_or(&clean);
-    let value = if let Some(hex) = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X")) {
+    if let Some(hex) = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X")) {
         let value = parse_hex_float(hex)?;
-        if clean.starts_with('-') { -value } else { value }
-    } else {
-        let first = unsigned.bytes().next()?;
-        if !(first.is_ascii_digit() || first == b'.') {
-            return None;
-        }
-        clean.parse::<f64>().ok()?
-    };
-    value.is_finite().then_some(value)
+        return Some(if clean.starts_with('-') { -value } else { value });
+    }
+    let first = unsigned.bytes().next()?;
+    if !(first.is_ascii_digit() || first == b'.') {
+        return None;
+    }
+    clean.parse::<f64>().ok()
 }
 
 fn parse_hex_float(text: &str) -> Option<f64> {
@@ -118,19 +127,20 @@ fn parse_hex_float(text: &str) -> Option<f64> {
 }
 
 /// The value of a number token, or the text of the parse error.
-pub(super) fn constant(text: &str, kind: Kind) -> Result<Constant, String> {
+pub(super) fn constant(source: &[u8], kind: Kind) -> Result<Constant, String> {
+    let text = String::from_utf8_lossy(source);
     match kind {
-        Kind::CharConstant => character(text),
-        Kind::Complex => complex(text),
-        _ => number(text),
+        Kind::CharConstant => character(source),
+        Kind::Complex => complex(&text),
+        _ => number(&text),
     }
 }
 
-fn character(text: &str) -> Result<Constant, String> {
-    let inner = text.as_bytes().get(1..).unwrap_or_default();
+fn character(source: &[u8]) -> Result<Constant, String> {
+    let inner = source.get(1..).unwrap_or_default();
     let Some((unit, tail)) = unquote_char(inner, b'\'') else { return Err("invalid syntax".to_owned()) };
     if tail != b"'" {
-        return Err(format!("malformed character constant: {text}"));
+        return Err(format!("malformed character constant: {}", String::from_utf8_lossy(source)));
     }
     Ok(Constant::Int(match unit {
         Unit::Byte(byte) => i64::from(byte),
@@ -138,27 +148,50 @@ fn character(text: &str) -> Result<Constant, String> {
     }))
 }
 
-fn complex(text: &str) -> Result<Constant, String> {
-    let illegal = || format!("illegal number syntax: {}", quote(text.as_bytes()));
-    let body = text.strip_suffix('i').ok_or_else(illegal)?;
-    let hex = body.trim_start_matches(['+', '-']).get(..2).is_some_and(|head| head.eq_ignore_ascii_case("0x"));
-    let bytes = body.as_bytes();
-    let split = (1..bytes.len())
-        .rev()
-        .find(|&at| {
-            let exponent: &[u8] = if hex { b"pP" } else { b"eEpP" };
-            matches!(bytes.get(at), Some(b'+' | b'-')) && !bytes.get(at - 1).is_some_and(|byte| exponent.contains(byte))
-        })
-        .ok_or_else(illegal)?;
-    let part = |text: &str| parse_float(text).or_else(|| parse_signed(text).map(to_float));
-    let real = body.get(..split).and_then(part).ok_or_else(illegal)?;
-    let imaginary = body.get(split..).and_then(part).ok_or_else(illegal)?;
-    Ok(Constant::Complex(real, imaginary))
+/// The longest start of `text` that looks like a float, and the rest. Sign and exponent alone look like one.
+fn float_token(text: &str) -> (&str, &str) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    let accept = |at: &mut usize, set: &[u8]| {
+        let found = bytes.get(*at).is_some_and(|byte| set.contains(byte));
+        *at += usize::from(found);
+        found
+    };
+    accept(&mut at, b"+-");
+    accept(&mut at, b"iI");
+    let (mut digits, mut exponent): (&[u8], &[u8]) = (b"0123456789_", b"eEpP");
+    if accept(&mut at, b"0") && accept(&mut at, b"xX") {
+        (digits, exponent) = (b"0123456789aAbBcCdDeEfF_", b"pP");
+    }
+    while accept(&mut at, digits) {}
+    if accept(&mut at, b".") {
+        while accept(&mut at, digits) {}
+    }
+    if accept(&mut at, exponent) {
+        accept(&mut at, b"+-");
+        while accept(&mut at, b"0123456789_") {}
+    }
+    text.split_at(at)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "rounding to the nearest float is the meaning of the constant")]
-fn to_float(value: i64) -> f64 {
-    value as f64
+/// Two floats, the second with its sign and an `i`.
+fn complex(text: &str) -> Result<Constant, String> {
+    let scan_error = "syntax error scanning complex number";
+    let part = |text: &str| {
+        parse_float(text).ok_or_else(|| {
+            let quoted = quote(text.as_bytes(), Generation::default());
+            let why = if is_float_syntax(text) { "value out of range" } else { "invalid syntax" };
+            format!("strconv.ParseFloat: parsing {quoted}: {why}")
+        })
+    };
+    let (real, signed) = float_token(text);
+    let Some(tail) = signed.strip_prefix(['+', '-']) else { return Err(scan_error.to_owned()) };
+    let (digits, tail) = float_token(tail);
+    if !tail.starts_with('i') {
+        return Err(scan_error.to_owned());
+    }
+    let imaginary = signed.get(..1 + digits.len()).unwrap_or_default();
+    Ok(Constant::Complex(part(real)?, part(imaginary)?))
 }
 
 fn number(text: &str) -> Result<Constant, String> {
@@ -173,10 +206,10 @@ fn number(text: &str) -> Result<Constant, String> {
     }
     match parse_float(text) {
         Some(_) if !text.contains(['.', 'e', 'E', 'p', 'P']) => {
-            Err(format!("integer overflow: {}", quote(text.as_bytes())))
+            Err(format!("integer overflow: {}", quote(text.as_bytes(), Generation::default())))
         }
         Some(value) => Ok(Constant::Float(value)),
-        None => Err(format!("illegal number syntax: {}", quote(text.as_bytes()))),
+        None => Err(format!("illegal number syntax: {}", quote(text.as_bytes(), Generation::default()))),
     }
 }
 

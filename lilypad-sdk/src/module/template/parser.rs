@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::Generation;
 use super::ast::{Call, Command, List, Node, Operand, Pipe, Templates, Term, is_blank};
 use super::error::{Limit, Phase, TemplateError};
 use super::funcs::Function;
@@ -15,8 +16,15 @@ use super::quote::{quote, unquote};
 type Parsed<T> = Result<T, TemplateError>;
 
 /// Reads all templates of `text`; the main one is stored under `name`.
-pub(super) fn parse(name: &str, text: &[u8], nesting: usize) -> Parsed<Templates> {
-    let mut shared = Shared { name, lexer: Lexer::new(text), templates: Templates::default(), nesting, depth: 0 };
+pub(super) fn parse(name: &str, text: &[u8], nesting: usize, generation: Generation) -> Parsed<Templates> {
+    let mut shared = Shared {
+        name,
+        lexer: Lexer::new(text, generation),
+        templates: Templates::default(),
+        nesting,
+        depth: 0,
+        generation,
+    };
     let mut parser = Parser::new(&mut shared);
     let root = parser.main()?;
     parser.add(name.as_bytes(), root)?;
@@ -30,6 +38,7 @@ struct Shared<'a> {
     templates: Templates,
     nesting: usize,
     depth: usize,
+    generation: Generation,
 }
 
 /// Why a list of nodes ended.
@@ -138,7 +147,7 @@ impl<'s, 'a> Parser<'s, 'a> {
 
     fn unexpected(&mut self, token: Token<'a>, context: &str) -> TemplateError {
         if token.kind != Kind::Error {
-            return self.error(format_args!("unexpected {} in {context}", token.describe()));
+            return self.error(format_args!("unexpected {} in {context}", token.describe(self.shared.generation)));
         }
         let message = self.shared.lexer.take_error();
         if self.action_line == 0 || self.action_line == token.line {
@@ -214,14 +223,9 @@ impl<'s, 'a> Parser<'s, 'a> {
         }
         let name = self.unquoted(token)?;
         self.expect(Kind::RightDelim, context)?;
-        self.body_of(&name, context)
-    }
-
-    /// The rest of a `define` or `block`, stored under its name.
-    fn body_of(&mut self, name: &[u8], context: &str) -> Parsed<()> {
         let (root, close) = self.items()?;
         match close {
-            Close::End => self.add(name, root),
+            Close::End => self.add(&name, root),
             Close::Else => Err(self.error(format_args!("unexpected {} in {context}", close.describe()))),
         }
     }
@@ -232,7 +236,7 @@ impl<'s, 'a> Parser<'s, 'a> {
                 if is_blank(&root) {
                     return Ok(());
                 }
-                let text = format!("template: multiple definition of template {}", quote(name));
+                let text = format!("template: multiple definition of template {}", quote(name, self.shared.generation));
                 Err(self.error(text))
             }
             _ => {
@@ -279,7 +283,8 @@ impl<'s, 'a> Parser<'s, 'a> {
             Kind::Break => self.jump("{{break}}", Node::Break)?,
             Kind::Continue => self.jump("{{continue}}", Node::Continue)?,
             Kind::Else => {
-                if !matches!(self.peek_non_space().kind, Kind::If | Kind::With) {
+                let next = self.peek_non_space().kind;
+                if !(next == Kind::If || (next == Kind::With && self.shared.generation != Generation::Go1_19)) {
                     self.expect(Kind::RightDelim, "else")?;
                 }
                 return Ok(Item::Close(Close::Else));
@@ -359,8 +364,14 @@ impl<'s, 'a> Parser<'s, 'a> {
         let token = self.next_non_space();
         let name = self.template_name(token, context)?;
         let pipe = self.pipeline(context, Kind::RightDelim)?;
-        Parser::new(self.shared).body_of(&name, context)?;
-        Ok(Node::Template(Call { pos: token.pos, name, pipe: Some(pipe) }))
+        let mut inner = Parser::new(self.shared);
+        let (root, close) = inner.items()?;
+        match close {
+            Close::End => inner.add(&name, root)?,
+            // This one names the line where the outer template stands, behind the block's head.
+            Close::Else => return Err(self.error(format_args!("unexpected {} in {context}", close.describe()))),
+        }
+        Ok(Node::Template(Call { pos: token.pos, name, pipe: Some(pipe), generation: self.shared.generation }))
     }
 
     fn template(&mut self) -> Parsed<Node> {
@@ -372,7 +383,7 @@ impl<'s, 'a> Parser<'s, 'a> {
             self.backup();
             pipe = Some(self.pipeline(context, Kind::RightDelim)?);
         }
-        Ok(Node::Template(Call { pos: token.pos, name, pipe }))
+        Ok(Node::Template(Call { pos: token.pos, name, pipe, generation: self.shared.generation }))
     }
 
     fn template_name(&mut self, token: Token<'a>, context: &str) -> Parsed<Arc<[u8]>> {
@@ -391,7 +402,7 @@ impl<'s, 'a> Parser<'s, 'a> {
     fn pipeline(&mut self, context: &str, end: Kind) -> Parsed<Pipe> {
         self.enter()?;
         let pos = self.peek_non_space().pos;
-        let mut pipe = Pipe { pos, assign: false, decl: Vec::new(), commands: Vec::new() };
+        let mut pipe = Pipe { pos, assign: false, sign: " := ", decl: Vec::new(), commands: Vec::new() };
         self.declarations(&mut pipe, context)?;
         loop {
             let token = self.next_non_space();
@@ -442,6 +453,9 @@ impl<'s, 'a> Parser<'s, 'a> {
             let name: Arc<str> = Arc::from(String::from_utf8_lossy(variable.val));
             if matches!(next.kind, Kind::Assign | Kind::Declare) {
                 pipe.assign = next.kind == Kind::Assign;
+                if pipe.assign && self.shared.generation != Generation::Go1_19 {
+                    pipe.sign = " = ";
+                }
                 self.next_non_space();
                 pipe.decl.push(Arc::clone(&name));
                 self.declare(name)?;
@@ -513,7 +527,10 @@ impl<'s, 'a> Parser<'s, 'a> {
             }
             Term::Bool(_) | Term::Str { .. } | Term::Number { .. } | Term::Nil | Term::Dot => {
                 let text = operand.to_string();
-                return Err(self.error(format_args!("unexpected . after term {}", quote(text.as_bytes()))));
+                return Err(self.error(format_args!(
+                    "unexpected . after term {}",
+                    quote(text.as_bytes(), self.shared.generation)
+                )));
             }
             _ => Term::Chain { node: Box::new(operand), fields: more },
         };
@@ -525,14 +542,20 @@ impl<'s, 'a> Parser<'s, 'a> {
         let term = match token.kind {
             Kind::Identifier => match Function::named(token.val) {
                 Some(function) => Term::Function(function),
-                None => return Err(self.error(format_args!("function {} not defined", quote(token.val)))),
+                None => {
+                    return Err(
+                        self.error(format_args!("function {} not defined", quote(token.val, self.shared.generation)))
+                    );
+                }
             },
             Kind::Dot => Term::Dot,
             Kind::Nil => Term::Nil,
             Kind::Variable => {
                 let name = String::from_utf8_lossy(token.val);
                 if !self.vars.iter().any(|known| **known == *name) {
-                    return Err(self.error(format_args!("undefined variable {}", quote(token.val))));
+                    return Err(
+                        self.error(format_args!("undefined variable {}", quote(token.val, self.shared.generation)))
+                    );
                 }
                 Term::Variable { name: Arc::from(name), fields: Vec::new() }
             }
@@ -540,7 +563,7 @@ impl<'s, 'a> Parser<'s, 'a> {
             Kind::Bool => Term::Bool(token.val == b"true"),
             Kind::CharConstant | Kind::Complex | Kind::Number => {
                 let text = String::from_utf8_lossy(token.val);
-                match number::constant(&text, token.kind) {
+                match number::constant(token.val, token.kind) {
                     Ok(value) => Term::Number { text: Arc::from(text), value },
                     Err(message) => return Err(self.error(message)),
                 }

@@ -4,8 +4,9 @@
 
 use std::borrow::Cow;
 
+use super::Generation;
 use super::lexer::decode_char;
-use super::quote::{can_backquote, quote, quote_char, quote_with};
+use super::quote::{can_backquote, quote_char, quote_with};
 use super::unicode::is_print;
 use super::value::Value;
 
@@ -18,7 +19,8 @@ pub(super) fn write_plain(out: &mut Vec<u8>, value: &Value) {
         out.extend_from_slice(text);
         return;
     }
-    let mut printer = Printer { out: std::mem::take(out), room: usize::MAX, full: false, flags: Flags::default() };
+    let mut printer = Printer::new(usize::MAX, Generation::default());
+    printer.out = std::mem::take(out);
     printer.arg(value, 'v');
     *out = printer.out;
 }
@@ -43,6 +45,7 @@ pub(super) struct Printer {
     room: usize,
     full: bool,
     flags: Flags,
+    generation: Generation,
 }
 
 /// Reads a decimal number; `None` when there is none or it is absurd, in which case everything up to `end` is skipped.
@@ -109,8 +112,8 @@ fn length(value: i64) -> usize {
 }
 
 impl Printer {
-    pub(super) fn new(room: usize) -> Self {
-        Self { out: Vec::new(), room, full: false, flags: Flags::default() }
+    pub(super) fn new(room: usize, generation: Generation) -> Self {
+        Self { out: Vec::new(), room, full: false, flags: Flags::default(), generation }
     }
 
     /// The text, or `None` when it grew too long.
@@ -180,7 +183,8 @@ impl Printer {
                 cursor.good = false;
             }
         }
-        if format.get(at) == Some(&b'.') {
+        // A point at the very end is a verb.
+        if format.get(at) == Some(&b'.') && at + 1 < end {
             at += 1;
             if cursor.after_index {
                 cursor.good = false;
@@ -213,7 +217,7 @@ impl Printer {
         } else if !cursor.good {
             self.push(format!("%!{verb}(BADINDEX)").as_bytes());
         } else if let Some(arg) = args.get(cursor.arg) {
-            if verb == 'v' {
+            if verb == 'v' || (verb == 'w' && self.generation != Generation::Go1_19) {
                 self.flags.source = std::mem::take(&mut self.flags.sharp);
                 self.flags.plus = false;
             }
@@ -253,6 +257,10 @@ impl Printer {
         }
         if verb == 'T' {
             return self.string(value.type_name().as_bytes(), 's', value);
+        }
+        // What formats itself could answer to `w`, so whatever might is asked first, as a whole.
+        if verb == 'w' && matches!(value, Value::List(_) | Value::Map(_) | Value::Texts(_)) {
+            return self.bad_verb(verb, value);
         }
         self.value(value, verb);
     }
@@ -381,15 +389,21 @@ impl Printer {
                 self.pad(c.encode_utf8(&mut [0; 4]).as_bytes());
             }
             'q' => {
-                let text = quote_char(to_char(negative, magnitude), self.flags.plus);
+                let text = quote_char(to_char(negative, magnitude), self.flags.plus, self.generation);
                 self.pad(text.as_bytes());
             }
             'U' => {
                 let bits = if negative { magnitude.wrapping_neg() } else { magnitude };
-                let width = self.flags.precision.unwrap_or(4).max(4);
-                let mut text = format!("U+{bits:0width$X}");
+                let precision = self.flags.precision.unwrap_or(4).max(4);
+                if precision > self.room {
+                    self.full = true;
+                    return;
+                }
+                let digits = format!("{bits:X}");
+                let mut text = format!("U+{}{digits}", "0".repeat(precision.saturating_sub(digits.len())));
                 if self.flags.sharp
-                    && let Some(c) = u32::try_from(bits).ok().and_then(char::from_u32).filter(|&c| is_print(c))
+                    && let Some(c) =
+                        u32::try_from(bits).ok().and_then(char::from_u32).filter(|&c| is_print(c, self.generation))
                 {
                     text.push_str(&format!(" '{c}'"));
                 }
@@ -478,7 +492,7 @@ impl Printer {
             quoted.push(b'`');
             return self.pad(&quoted);
         }
-        let quoted = if self.flags.plus { quote_with(text, '"', true) } else { quote(text) };
+        let quoted = quote_with(text, '"', self.flags.plus, self.generation);
         self.pad(quoted.as_bytes());
     }
 

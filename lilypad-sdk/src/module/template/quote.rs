@@ -1,15 +1,16 @@
 //! Quoted text: reading string and character constants, writing `%q`.
 
+use super::Generation;
 use super::lexer::decode_char;
 use super::unicode::is_print;
 
 /// `bytes` as a double-quoted constant; printable characters stay, invalid bytes become `\x..`.
-pub(super) fn quote(bytes: &[u8]) -> String {
-    quote_with(bytes, '"', false)
+pub(super) fn quote(bytes: &[u8], generation: Generation) -> String {
+    quote_with(bytes, '"', false, generation)
 }
 
 /// As [`quote`], with another quote mark or with everything beyond ASCII escaped.
-pub(super) fn quote_with(bytes: &[u8], mark: char, ascii: bool) -> String {
+pub(super) fn quote_with(bytes: &[u8], mark: char, ascii: bool, generation: Generation) -> String {
     let mut out = String::with_capacity(bytes.len() + 2);
     out.push(mark);
     let mut rest = bytes;
@@ -18,7 +19,7 @@ pub(super) fn quote_with(bytes: &[u8], mark: char, ascii: bool) -> String {
         if size == 1 && c == '\u{fffd}' {
             push_hex(&mut out, "\\x", u32::from(rest.first().copied().unwrap_or_default()), 2);
         } else {
-            push_escaped(&mut out, c, mark, ascii);
+            push_escaped(&mut out, c, mark, ascii, generation);
         }
         rest = rest.get(size.max(1)..).unwrap_or_default();
     }
@@ -27,9 +28,9 @@ pub(super) fn quote_with(bytes: &[u8], mark: char, ascii: bool) -> String {
 }
 
 /// A character between single quotes.
-pub(super) fn quote_char(c: char, ascii: bool) -> String {
+pub(super) fn quote_char(c: char, ascii: bool, generation: Generation) -> String {
     let mut out = String::from("'");
-    push_escaped(&mut out, c, '\'', ascii);
+    push_escaped(&mut out, c, '\'', ascii, generation);
     out.push('\'');
     out
 }
@@ -39,13 +40,13 @@ fn push_hex(out: &mut String, prefix: &str, value: u32, width: usize) {
     out.push_str(&format!("{value:0width$x}"));
 }
 
-fn push_escaped(out: &mut String, c: char, mark: char, ascii: bool) {
+fn push_escaped(out: &mut String, c: char, mark: char, ascii: bool, generation: Generation) {
     match c {
         c if c == mark || c == '\\' => {
             out.push('\\');
             out.push(c);
         }
-        c if is_print(c) && (!ascii || c.is_ascii()) => out.push(c),
+        c if is_print(c, generation) && (!ascii || c.is_ascii()) => out.push(c),
         '\u{7}' => out.push_str("\\a"),
         '\u{8}' => out.push_str("\\b"),
         '\u{c}' => out.push_str("\\f"),
@@ -60,8 +61,8 @@ fn push_escaped(out: &mut String, c: char, mark: char, ascii: bool) {
 }
 
 /// `U+0041 'A'`; the character is left out when it cannot be printed.
-pub(super) fn code_point(c: char) -> String {
-    if is_print(c) { format!("U+{:04X} '{c}'", u32::from(c)) } else { format!("U+{:04X}", u32::from(c)) }
+pub(super) fn code_point(c: char, generation: Generation) -> String {
+    if is_print(c, generation) { format!("U+{:04X} '{c}'", u32::from(c)) } else { format!("U+{:04X}", u32::from(c)) }
 }
 
 /// Whether text can stand between back quotes on one line.
@@ -94,9 +95,9 @@ pub(super) fn unquote(source: &[u8]) -> Option<Vec<u8>> {
 /// One unit of quoted text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
-    /// A raw byte, from `\x41` or `\101`, or an invalid byte of the source.
+    /// A raw byte, from `\x41` or `\101`.
     Byte(u8),
-    /// A character.
+    /// A character; an invalid byte of the source reads as U+FFFD.
     Char(char),
 }
 
@@ -109,11 +110,7 @@ pub(super) fn unquote_char(source: &[u8], quote: u8) -> Option<(Unit, &[u8])> {
         [b'\\'] => None,
         _ => {
             let (c, size) = decode_char(source);
-            let unit = match source.first() {
-                Some(&byte) if size == 1 && c == '\u{fffd}' => Unit::Byte(byte),
-                _ => Unit::Char(c),
-            };
-            Some((unit, source.get(size..).unwrap_or_default()))
+            Some((Unit::Char(c), source.get(size..).unwrap_or_default()))
         }
     }
 }

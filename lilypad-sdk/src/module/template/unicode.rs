@@ -1,8 +1,11 @@
-//! Character classes of Unicode 15.0, the version that nodes of the existing network print with.
+//! Character classes of Unicode 15.0, the version that nodes of the existing network print with, and of 13.0, the version
+//! of the older generation.
 //!
 //! The standard library follows newer tables, and a byte that differs is a job that differs, so the three classes that
 //! templates can observe are written out here. They come from `UnicodeData.txt` 15.0.0: printable is L, M, N, P and S,
 //! letter is L, digit is Nd.
+
+use super::Generation;
 
 fn within(table: &[(u32, u32)], c: char) -> bool {
     let code = u32::from(c);
@@ -20,13 +23,23 @@ fn within(table: &[(u32, u32)], c: char) -> bool {
 }
 
 /// Whether `c` is printed as itself by quoting and by `js`: a letter, mark, number, punctuation, symbol, or ASCII space.
-pub(crate) fn is_print(c: char) -> bool {
-    matches!(c, ' '..='~') || (!c.is_ascii() && within(PRINTABLE, c))
+pub(crate) fn is_print(c: char, generation: Generation) -> bool {
+    matches!(c, ' '..='~') || (!c.is_ascii() && within(PRINTABLE, c) && known(c, generation))
 }
 
 /// Whether `c` may stand in an identifier of the template language: a letter, a decimal digit, or `_`.
-pub(crate) fn is_alphanumeric(c: char) -> bool {
-    c == '_' || c.is_ascii_alphanumeric() || (!c.is_ascii() && (within(LETTER, c) || within(DIGIT, c)))
+pub(crate) fn is_alphanumeric(c: char, generation: Generation) -> bool {
+    c == '_'
+        || c.is_ascii_alphanumeric()
+        || (!c.is_ascii() && (within(LETTER, c) || within(DIGIT, c)) && known(c, generation))
+}
+
+/// Whether the generation's Unicode has `c` at all.
+fn known(c: char, generation: Generation) -> bool {
+    match generation {
+        Generation::Go1_19 => !within(SINCE_13, c),
+        Generation::Go1_23 => true,
+    }
 }
 
 /// Printable characters beyond ASCII.
@@ -298,17 +311,66 @@ const DIGIT: &[(u32, u32)] = &[
     (0x1e140, 0x1e149), (0x1e2f0, 0x1e2f9), (0x1e4f0, 0x1e4f9), (0x1e950, 0x1e959), (0x1fbf0, 0x1fbf9),
 ];
 
+/// Characters that came with Unicode 14.0 and 15.0.
+#[rustfmt::skip]
+const SINCE_13: &[(u32, u32)] = &[
+    (0x61d, 0x61d), (0x870, 0x88e), (0x898, 0x89f), (0x8b5, 0x8b5), (0x8c8, 0x8d2), (0xc3c, 0xc3c), (0xc5d, 0xc5d),
+    (0xcdd, 0xcdd), (0xcf3, 0xcf3), (0xece, 0xece), (0x170d, 0x170d), (0x1715, 0x1715), (0x171f, 0x171f),
+    (0x180f, 0x180f), (0x1ac1, 0x1ace), (0x1b4c, 0x1b4c), (0x1b7d, 0x1b7e), (0x1dfa, 0x1dfa), (0x20c0, 0x20c0),
+    (0x2c2f, 0x2c2f), (0x2c5f, 0x2c5f), (0x2e53, 0x2e5d), (0x9ffd, 0x9fff), (0xa7c0, 0xa7c1), (0xa7d0, 0xa7d1),
+    (0xa7d3, 0xa7d3), (0xa7d5, 0xa7d9), (0xa7f2, 0xa7f4), (0xfbc2, 0xfbc2), (0xfd40, 0xfd4f), (0xfdcf, 0xfdcf),
+    (0xfdfe, 0xfdff), (0x10570, 0x1057a), (0x1057c, 0x1058a), (0x1058c, 0x10592), (0x10594, 0x10595),
+    (0x10597, 0x105a1), (0x105a3, 0x105b1), (0x105b3, 0x105b9), (0x105bb, 0x105bc), (0x10780, 0x10785),
+    (0x10787, 0x107b0), (0x107b2, 0x107ba), (0x10efd, 0x10eff), (0x10f70, 0x10f89), (0x11070, 0x11075),
+    (0x110c2, 0x110c2), (0x1123f, 0x11241), (0x116b9, 0x116b9), (0x11740, 0x11746), (0x11ab0, 0x11abf),
+    (0x11b00, 0x11b09), (0x11f00, 0x11f10), (0x11f12, 0x11f3a), (0x11f3e, 0x11f59), (0x12f90, 0x12ff2),
+    (0x1342f, 0x1342f), (0x13440, 0x13455), (0x16a70, 0x16abe), (0x16ac0, 0x16ac9), (0x1aff0, 0x1aff3),
+    (0x1aff5, 0x1affb), (0x1affd, 0x1affe), (0x1b11f, 0x1b122), (0x1b132, 0x1b132), (0x1b155, 0x1b155),
+    (0x1cf00, 0x1cf2d), (0x1cf30, 0x1cf46), (0x1cf50, 0x1cfc3), (0x1d1e9, 0x1d1ea), (0x1d2c0, 0x1d2d3),
+    (0x1df00, 0x1df1e), (0x1df25, 0x1df2a), (0x1e030, 0x1e06d), (0x1e08f, 0x1e08f), (0x1e290, 0x1e2ae),
+    (0x1e4d0, 0x1e4f9), (0x1e7e0, 0x1e7e6), (0x1e7e8, 0x1e7eb), (0x1e7ed, 0x1e7ee), (0x1e7f0, 0x1e7fe),
+    (0x1f6dc, 0x1f6df), (0x1f774, 0x1f776), (0x1f77b, 0x1f77f), (0x1f7d9, 0x1f7d9), (0x1f7f0, 0x1f7f0),
+    (0x1f979, 0x1f979), (0x1f9cc, 0x1f9cc), (0x1fa75, 0x1fa77), (0x1fa7b, 0x1fa7c), (0x1fa87, 0x1fa88),
+    (0x1faa9, 0x1faaf), (0x1fab7, 0x1fabd), (0x1fabf, 0x1fabf), (0x1fac3, 0x1fac5), (0x1face, 0x1facf),
+    (0x1fad7, 0x1fadb), (0x1fae0, 0x1fae8), (0x1faf0, 0x1faf8), (0x2a6de, 0x2a6df), (0x2b735, 0x2b739),
+    (0x31350, 0x323af),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn the_older_generation_knows_less() {
+        assert!(!is_print('\u{1fae8}', Generation::Go1_19) && is_print('\u{1f970}', Generation::Go1_19));
+        assert!(!is_alphanumeric('\u{10780}', Generation::Go1_19) && is_alphanumeric('é', Generation::Go1_19));
+    }
+
+    #[test]
     fn knows_the_edges_of_unicode_15() {
-        assert!(is_print('\u{1fae8}'), "shaking face came with 15.0");
-        assert!(!is_print('\u{2ebf0}'), "extension I came with 15.1");
-        assert!(!is_print('\u{a0}') && !is_print('\u{ad}') && !is_print('\u{e000}') && !is_print('\u{7f}'));
-        assert!(is_print('\u{fffd}') && is_print('\u{300}') && is_print('~') && is_print(' '));
-        assert!(is_alphanumeric('é') && is_alphanumeric('٣') && is_alphanumeric('_'));
-        assert!(!is_alphanumeric('²') && !is_alphanumeric('\u{16ee}') && !is_alphanumeric('-'));
+        assert!(is_print('\u{1fae8}', Generation::Go1_23), "shaking face came with 15.0");
+        assert!(!is_print('\u{2ebf0}', Generation::Go1_23), "extension I came with 15.1");
+        assert!(
+            !is_print('\u{a0}', Generation::Go1_23)
+                && !is_print('\u{ad}', Generation::Go1_23)
+                && !is_print('\u{e000}', Generation::Go1_23)
+                && !is_print('\u{7f}', Generation::Go1_23)
+        );
+        assert!(
+            is_print('\u{fffd}', Generation::Go1_23)
+                && is_print('\u{300}', Generation::Go1_23)
+                && is_print('~', Generation::Go1_23)
+                && is_print(' ', Generation::Go1_23)
+        );
+        assert!(
+            is_alphanumeric('é', Generation::Go1_23)
+                && is_alphanumeric('٣', Generation::Go1_23)
+                && is_alphanumeric('_', Generation::Go1_23)
+        );
+        assert!(
+            !is_alphanumeric('²', Generation::Go1_23)
+                && !is_alphanumeric('\u{16ee}', Generation::Go1_23)
+                && !is_alphanumeric('-', Generation::Go1_23)
+        );
     }
 }

@@ -112,10 +112,13 @@ impl Value {
         }
     }
 
-    /// Bytes that a copy written out may take, roughly.
+    /// What a function that looks at it has to do, in bytes, roughly.
     pub(super) fn weight(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
+            Self::List(list) => list.len().saturating_mul(16),
+            Self::Map(map) => map.len().saturating_mul(16),
+            Self::Texts(map) => map.len().saturating_mul(16),
             _ => 16,
         }
     }
