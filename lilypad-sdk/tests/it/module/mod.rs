@@ -11,6 +11,10 @@ mod examples;
 mod fetch;
 mod references;
 mod template;
+mod template_cases;
+mod template_go;
+mod template_smoke;
+mod template_writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
