@@ -101,6 +101,7 @@ pub enum Error {
 }
 
 impl Error {
+    #[cfg(feature = "devnet")]
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }

@@ -17,7 +17,7 @@ pub mod wallet;
 
 #[cfg(feature = "chain")]
 pub mod chain;
-#[cfg(any(feature = "docker", feature = "wasm"))]
+#[cfg(any(feature = "docker", feature = "wasm", feature = "node"))]
 pub mod executor;
 #[cfg(feature = "chain")]
 pub mod store;

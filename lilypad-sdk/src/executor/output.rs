@@ -8,7 +8,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use super::{EXIT_CODE_FILE, FailureKind, Limits, OutputSpec, RunRequest, STDERR_FILE, STDOUT_FILE};
@@ -16,7 +15,8 @@ use crate::types::DataId;
 use crate::verify::{self, Entry, MAX_FOLDER_DEPTH, NamedEntry, Tree};
 
 /// Pause between two looks at the size of the outputs.
-const WATCH_INTERVAL: Duration = Duration::from_millis(200);
+#[cfg(any(feature = "docker", feature = "wasm"))]
+const WATCH_INTERVAL: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// The result folder of one run.
 #[derive(Debug)]
@@ -82,6 +82,7 @@ impl ResultFolder {
     }
 
     /// Ends when the outputs have outgrown their limit; never when they stay within it.
+    #[cfg(any(feature = "docker", feature = "wasm"))]
     pub(crate) fn watch(&self) -> impl Future<Output = FailureKind> + Send + 'static {
         let folders: Vec<_> = self.outputs().map(|(_, path)| path).collect();
         let budget = self.budget.clone();
@@ -193,6 +194,7 @@ struct Size {
 
 impl Size {
     /// Counts a folder that a job still writes to: entries may vanish between two calls.
+    #[cfg(any(feature = "docker", feature = "wasm"))]
     fn add_running(&mut self, dir: &Path, depth: usize, budget: &Budget) -> Result<(), FailureKind> {
         let Ok(entries) = fs::read_dir(dir) else {
             return Ok(());
