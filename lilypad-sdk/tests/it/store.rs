@@ -117,6 +117,25 @@ async fn an_exclusive_store_has_one_opener() {
     assert_eq!(store.value("n", "k").await.unwrap().as_deref(), Some("v"));
 }
 
+#[test]
+fn many_who_make_one_file_at_once_all_get_it() {
+    let folder = TempDir::new().unwrap();
+    for round in 0..20 {
+        let path = folder.path().join(format!("{round}.sqlite"));
+        let start = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            let open = || {
+                start.wait();
+                SqliteStore::open(&path).map(drop)
+            };
+            let openers: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            for opener in openers {
+                opener.join().unwrap().unwrap();
+            }
+        });
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_openers_of_one_file_do_not_lose_each_others_events() {
     let folder = TempDir::new().unwrap();

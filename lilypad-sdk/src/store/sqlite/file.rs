@@ -5,7 +5,8 @@ use std::{
     io,
     path::Path,
     sync::Arc,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
@@ -18,13 +19,25 @@ const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_records.sql")];
 /// How long a write waits for another process.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// Pause before a file that is just being made is opened again.
+const AGAIN: Duration = Duration::from_millis(5);
+
 /// Opens or makes the store at `path` and brings its schema up to date.
 pub(super) fn open(path: &Path, exclusive: bool) -> Result<Connection, StoreError> {
     prepare(path).map_err(|source| StoreError::Access { path: path.to_owned(), source: Arc::new(source) })?;
-    connect(path, exclusive).map_err(|source| engine(source, path)).and_then(|mut connection| {
-        migrate(&mut connection, path)?;
-        Ok(connection)
-    })
+    let end = Instant::now() + BUSY;
+    loop {
+        let opened = connect(path, exclusive).map_err(|source| engine(source, path)).and_then(|mut connection| {
+            migrate(&mut connection, path)?;
+            Ok(connection)
+        });
+        match opened {
+            // SQLite does not wait for the lock that turns a new file into one with a log: several processes that make the
+            // same store at once would lose all but one.
+            Err(StoreError::Locked { .. }) if !exclusive && Instant::now() < end => thread::sleep(AGAIN),
+            opened => return opened,
+        }
+    }
 }
 
 /// Makes the folder and the file, both for this user alone; a file that others could read is closed to them.
