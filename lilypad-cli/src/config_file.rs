@@ -79,7 +79,10 @@ pub(crate) struct Services {
 impl ConfigFile {
     /// Reads a file.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let fail = |why: String| Failure::usage(format!("config file {}: {why}", path.display()));
+        let fail = |why: String| {
+            Failure::usage(format!("config file {}: {why}", path.display()))
+                .hint("--config takes a TOML file with the tables [web3] and [services], as the network's own files have them")
+        };
         let size = std::fs::metadata(path).map_err(|error| fail(error.to_string()))?.len();
         if size > MAX_BYTES {
             return Err(fail(format!("{size} bytes, more than {MAX_BYTES}")));

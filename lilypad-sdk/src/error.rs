@@ -148,7 +148,9 @@ impl Error {
             Self::Solver(error) => error.hint(),
             #[cfg(feature = "node")]
             Self::Node(error) => error.hint(),
-            _ => None,
+            Self::Store(_) | Self::Journal(_) | Self::Io { .. } => {
+                Some("see that DATA_DIR and XDG_STATE_HOME can be written to and have room".to_owned())
+            }
         };
         hint.into_iter().collect()
     }

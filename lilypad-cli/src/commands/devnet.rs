@@ -58,7 +58,7 @@ pub(crate) async fn devnet(settings: &DevnetSettings, printer: &Printer) -> Resu
         .spawn();
     let mut network = tokio::select! {
         spawned = spawning => spawned.map_err(|error| of_sdk(&error))?,
-        exit = signals.next() => return Err(Failure::new(exit, "interrupted before the network was ready")),
+        exit = signals.next() => return Err(Failure::new(exit, "interrupted before the network was ready").hint("nothing is left running")),
     };
     say(network.info(), settings, started, printer);
     let exit = tokio::select! {
@@ -75,7 +75,9 @@ const CREATOR_KEY: &str = "0x8b3a350cf5c34c9194ca85829a2df0ec3153be0318b5e2d3348
 
 fn ended_by_itself(ended: Result<(), lilypad_sdk::Error>) -> Failure {
     match ended {
-        Ok(()) => Failure::new(Exit::Job, "the network ended by itself"),
+        Ok(()) => {
+            Failure::new(Exit::Job, "the network ended by itself").hint("start it again with -vv, which logs more")
+        }
         Err(error) => of_sdk(&error),
     }
 }

@@ -38,7 +38,9 @@ pub(crate) async fn attach(settings: &AttachSettings, printer: &Printer) -> Resu
     let mut watch = watch(printer, &settings.connection, None, &settings.view)?;
     let attached = tokio::select! {
         attached = find(settings) => attached.map_err(|error| of_sdk(&error)),
-        exit = watch.signals.next() => Err(Failure::new(exit, "interrupted before the job was found")),
+        exit = watch.signals.next() => {
+            Err(Failure::new(exit, "interrupted before the job was found").hint("the job itself goes on; attach to it again"))
+        }
     };
     to_the_end(&mut watch, attached).await
 }

@@ -104,7 +104,8 @@ fn apply_web3(reader: &Reader<'_>, args: &Web3Args, network: &mut Network) -> Re
         network.rpc_urls = leak(rpc_urls(&rpc)?);
     }
     if network.rpc_urls.is_empty() {
-        return Err(Failure::usage("WEB3_RPC_URL is required"));
+        return Err(Failure::usage("WEB3_RPC_URL is required")
+            .hint("name the chain's endpoint with --web3-rpc-url, for example ws://localhost:8548"));
     }
     let chain_id = reader.text(args.web3_chain_id.as_deref(), &env::WEB3_CHAIN_ID)?;
     network.chain_id = match (chain_id, file.chain_id) {
@@ -206,7 +207,8 @@ fn apply_services(reader: &Reader<'_>, args: &ServiceArgs, network: &mut Network
     if network.mediators.is_empty() {
         return Err(Failure::usage(
             "No mediators services specified - please use SERVICE_MEDIATORS or --service-mediators",
-        ));
+        )
+        .hint("give the addresses of the mediators you trust, separated by commas"));
     }
     let api_host = reader.text_or_file(args.api_host.as_deref(), &env::API_HOST, file.api_host.as_ref(), "api_host")?;
     if let Some(host) = api_host {

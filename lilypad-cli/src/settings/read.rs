@@ -26,7 +26,10 @@ impl Given {
     /// An error that names the origin, the text and what was expected.
     pub(crate) fn invalid(&self, expected: &str) -> Failure {
         let shown: String = self.text.chars().take(SHOWN_CHARACTERS).collect();
-        Failure::usage(format!("invalid value for {}: {shown:?} is not {expected}", self.origin))
+        Failure::usage(format!("invalid value for {}: {shown:?} is not {expected}", self.origin)).hint(format!(
+            "give {} as {expected}, or leave it out for the default; --help tells which that is",
+            self.origin
+        ))
     }
 
     pub(crate) fn address(&self) -> Result<Address, Failure> {
@@ -73,7 +76,8 @@ impl Reader<'_> {
         let origin = variable.name.to_owned();
         match value.to_str() {
             Some(text) => Ok(Some(Given { text: text.to_owned(), origin })),
-            None => Err(Failure::usage(format!("invalid value for {origin}: it is not UTF-8"))),
+            None => Err(Failure::usage(format!("invalid value for {origin}: it is not UTF-8"))
+                .hint(format!("set {origin} again, or unset it"))),
         }
     }
 
@@ -86,9 +90,13 @@ impl Reader<'_> {
     pub(crate) fn data_dir(&self, flag: Option<&PathBuf>) -> Result<PathBuf, Failure> {
         let path = self.path(flag, &env::DATA_DIR).unwrap_or_else(|| DEFAULT_DATA_DIR.into());
         if path.as_os_str() == OsStr::new("") {
-            return Err(Failure::usage("invalid value for --data-dir: it is empty"));
+            return Err(Failure::usage("invalid value for --data-dir: it is empty")
+                .hint("name a folder of your own, or leave --data-dir out"));
         }
-        std::path::absolute(&path).map_err(|error| Failure::usage(format!("data folder {}: {error}", path.display())))
+        std::path::absolute(&path).map_err(|error| {
+            Failure::usage(format!("data folder {}: {error}", path.display()))
+                .hint("name it from the root, as /home/me/data")
+        })
     }
 }
 

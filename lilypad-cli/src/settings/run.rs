@@ -102,7 +102,10 @@ impl ViewSettings {
         let holds_something = match std::fs::read_dir(folder) {
             Ok(mut entries) => entries.next().is_some(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-            Err(error) => return Err(Failure::usage(format!("output folder {}: {error}", folder.display()))),
+            Err(error) => {
+                return Err(Failure::usage(format!("output folder {}: {error}", folder.display()))
+                    .hint("name a folder that does not exist yet, or an empty one"));
+            }
         };
         if holds_something {
             return Err(Failure::usage(format!("output folder {} is not empty", folder.display()))
@@ -147,7 +150,8 @@ fn from_repository(reader: &Reader<'_>, args: &RunArgs) -> Result<String, Failur
             (None, ..) => "MODULE_REPO",
             (Some(_), ..) => "MODULE_HASH",
         };
-        return Err(Failure::usage(format!("{name} is required")));
+        return Err(Failure::usage(format!("{name} is required"))
+            .hint("give --module-repo and --module-hash together, or the module as NAME:TAG"));
     };
     let path = path.map_or_else(|| TEMPLATE_PATH.to_owned(), |given| given.text);
     if path.trim_start_matches('/') != TEMPLATE_PATH.trim_start_matches('/') {
@@ -160,10 +164,11 @@ fn from_repository(reader: &Reader<'_>, args: &RunArgs) -> Result<String, Failur
 
 fn inputs_path(reader: &Reader<'_>, args: &RunArgs) -> Result<Option<PathBuf>, Failure> {
     let Some(path) = reader.path(args.inputs_path.as_ref(), &env::INPUTS_PATH) else { return Ok(None) };
+    let hint = "give the folder that holds the module's input files with --inputs-path";
     let metadata = std::fs::metadata(&path)
-        .map_err(|error| Failure::usage(format!("inputs path error: {}: {error}", path.display())))?;
+        .map_err(|error| Failure::usage(format!("inputs path error: {}: {error}", path.display())).hint(hint))?;
     if !metadata.is_dir() {
-        return Err(Failure::usage(format!("inputs path must be a directory: {}", path.display())));
+        return Err(Failure::usage(format!("inputs path must be a directory: {}", path.display())).hint(hint));
     }
     Ok(Some(path))
 }
@@ -172,7 +177,8 @@ fn mediation_chance(reader: &Reader<'_>, args: &RunArgs) -> Result<u8, Failure> 
     let Some(given) = reader.text(args.mediation_chance.as_deref(), &env::MEDIATION_CHANCE)? else { return Ok(0) };
     match given.text.trim().parse::<i64>() {
         Ok(chance) if !(0..=100).contains(&chance) => {
-            Err(Failure::usage(format!("mediation-chance must be between 0 and 100, {} says {chance}", given.origin)))
+            Err(Failure::usage(format!("mediation-chance must be between 0 and 100, {} says {chance}", given.origin))
+                .hint("give a percentage, such as --mediation-chance 10"))
         }
         _ => integer(&given, 0..=100, ""),
     }

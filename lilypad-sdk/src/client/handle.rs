@@ -265,8 +265,10 @@ impl Job {
             return Err(error);
         }
         let record = self.role.snapshot();
-        let lost =
-            |what: &str| Error::Job { what: format!("job {} ended without {what}", self.id), hint: String::new() };
+        let lost = |what: &str| Error::Job {
+            what: format!("job {} ended without {what}", self.id),
+            hint: format!("take it up again: lilypad jobs attach -n {} {}", self.lilypad.network(), self.id),
+        };
         let terms = self.terms.clone().ok_or_else(|| lost("a deal"))?;
         let known = self.machine.as_ref().and_then(Creator::result).cloned();
         let result = record.result.clone().or(known).ok_or_else(|| lost("a result"))?;
@@ -337,7 +339,7 @@ impl Job {
                 );
                 match funds {
                     true => Error::Funds { what, hint: format!("send ETH and LP to {}", self.lilypad.address()) },
-                    false => job(what, ""),
+                    false => job(what, "see that the chain answers; the result is yours in any case"),
                 }
             }
             CreatorOutcome::ProviderFailed { reason } if reason.is_empty() => Error::Timeout {
@@ -351,7 +353,10 @@ impl Job {
             CreatorOutcome::ProviderFailed { reason } => {
                 job(format!("{reason}; nothing was charged"), provider_hint(reason))
             }
-            CreatorOutcome::Refused { reason } => job(format!("the solver refused the job: {reason}"), ""),
+            CreatorOutcome::Refused { reason } => job(
+                format!("the solver refused the job: {reason}"),
+                "nothing was agreed to; correct what the solver names, or use another one with --service-solver",
+            ),
             CreatorOutcome::TooExpensive { reason } => job(reason.clone(), limit_hint(reason)),
             CreatorOutcome::AgreeFailed { reason, funds: true } => {
                 Error::Funds { what: clean(reason), hint: format!("send ETH and LP to {}", self.lilypad.address()) }
@@ -360,7 +365,7 @@ impl Job {
                 let hint = if reason.contains("RP / JC same") {
                     "this key is the provider's own: run jobs with another one"
                 } else {
-                    ""
+                    "nothing of yours is locked; run it again"
                 };
                 job(format!("the deal was not agreed: {reason}"), hint)
             }
@@ -412,7 +417,7 @@ fn provider_hint(reason: &str) -> &'static str {
     } else if reason.contains("docker") {
         "start a Docker engine on the provider's machine"
     } else {
-        ""
+        "correct what the provider names, or run it again: another provider may take it"
     }
 }
 
