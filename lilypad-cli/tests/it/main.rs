@@ -3,6 +3,8 @@
 
 mod bad_input;
 mod devnet;
+mod interrupts;
 mod local;
+mod losses;
 mod support;
 mod words;

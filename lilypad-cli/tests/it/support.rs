@@ -58,6 +58,7 @@ impl Finished {
         assert!(first.starts_with("Error: ") && first.contains(needle), "{needle:?} in the first line; {self:?}");
         let hints: Vec<&str> = lines.collect();
         assert!(hints.iter().all(|line| line.starts_with("hint: ")), "only hints follow; {self:?}");
+        assert!(!hints.is_empty(), "every failure has a way out; {self:?}");
         assert!(hint.is_empty() || hints.iter().any(|line| line.contains(hint)), "hint with {hint:?}; {self:?}");
     }
 }
@@ -76,12 +77,25 @@ pub(crate) fn anvil() -> Option<PathBuf> {
     let local = workspace().join("node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
     let found = named.or(on_path).or(Some(local)).filter(|file| file.is_file());
     if found.is_none() {
-        let required = ["CI", "LILYPAD_REQUIRE_PARTS"].iter().any(|name| std::env::var_os(name).is_some());
-        assert!(!required, "anvil is missing: bash scripts/setup installs it");
-        // Past the test runner, which keeps what a passing test prints to itself.
-        let _ = std::io::stderr().write_all(b"SKIPPED: no anvil; bash scripts/setup installs it\n");
+        skip("no anvil; bash scripts/setup installs it");
     }
     found
+}
+
+/// Whether a Docker engine answers. Says aloud that none does; fails when one must.
+pub(crate) fn docker() -> bool {
+    let answers = Command::new("docker").arg("version").output().is_ok_and(|output| output.status.success());
+    if !answers {
+        skip("no Docker engine answers");
+    }
+    answers
+}
+
+fn skip(why: &str) {
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    assert!(!["CI", "LILYPAD_REQUIRE_PARTS"].iter().any(is_set), "a part is missing: {why}");
+    // Past the test runner, which keeps what a passing test prints to itself.
+    let _ = std::io::stderr().write_all(format!("SKIPPED: {why}\n").as_bytes());
 }
 
 /// A `lilypad devnet` in a home of its own, ended with this value.
@@ -157,8 +171,13 @@ impl Devnet {
 
     /// What an address has in escrow, in wei, read from the chain.
     pub(crate) fn escrow(&self, address: &str) -> U256 {
+        self.escrow_at(self.text("rpc_url"), address)
+    }
+
+    /// The same, where the chain outlives the devnet.
+    pub(crate) fn escrow_at(&self, rpc: &str, address: &str) -> U256 {
         let id = self.info["chain_id"].as_u64().expect("a chain id");
-        on_chain(self.text("rpc_url"), id, self.text("controller"), async |chain| {
+        on_chain(rpc, id, self.text("controller"), async |chain| {
             chain.escrow_balance(address.parse().expect("an address")).await.expect("a balance").wei()
         })
     }

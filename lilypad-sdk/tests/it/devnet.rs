@@ -8,6 +8,7 @@ use lilypad_sdk::{
     client::{JobOutput, Paths},
     deal::{PaymentDirection, PaymentReason},
     devnet::{ChainChoice, Devnet, DevnetBuilder, DevnetInfo, StoreChoice},
+    executor::{ExecutorSet, WasmExecutor},
     types::{Address, Amount, DealState},
     wallet::Wallet,
 };
@@ -185,13 +186,29 @@ async fn a_job_that_fills_memory_costs_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_image_costs_nothing_and_is_named() {
+    if !has_docker() {
+        skip("no Docker engine answers");
+        return;
+    }
     let world = World::new().await;
     let template =
         r#"{"machine": {}, "job": {"Spec": {"Engine": "Docker", "Docker": {"Image": "nope.invalid/nope:1"}}}}"#;
     let error = fails(&world, world.module(template)).await;
     assert_eq!(error.kind(), ErrorKind::Job);
     let text = error.to_string();
-    assert!(text.contains("nope.invalid/nope:1") || text.contains("docker is not available"), "{text}");
+    assert!(text.contains("nope.invalid/nope:1"), "{text}");
+    assert!(error.hints().iter().any(|hint| hint.contains("build or pull the image")), "{:?}", error.hints());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_for_an_engine_that_nobody_has_costs_nothing_and_says_so() {
+    // As on a machine without Docker.
+    let world = World::with(|builder| builder.executors(ExecutorSet::new().with(WasmExecutor::new().unwrap()))).await;
+    let template = r#"{"machine": {}, "job": {"Spec": {"Engine": "Docker", "Docker": {"Image": "any:1"}}}}"#;
+    let error = fails(&world, world.module(template)).await;
+    assert_eq!(error.kind(), ErrorKind::Job);
+    assert!(error.to_string().contains("docker is not available"), "{error}");
+    assert!(error.hints().iter().any(|hint| hint.contains("Docker engine")), "{:?}", error.hints());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -290,8 +307,7 @@ async fn the_docker_module_runs_in_a_container() {
     if !script.exists() {
         return; // Not in a package of the SDK alone.
     }
-    let engine = Command::new("docker").arg("version").output().is_ok_and(|out| out.status.success());
-    if !engine {
+    if !has_docker() {
         skip("no Docker engine answers");
         return;
     }
@@ -304,6 +320,10 @@ async fn the_docker_module_runs_in_a_container() {
     let written = std::fs::read_to_string(output.dir().join("outputs/hello.txt")).unwrap();
     assert!(written.contains("lilypad"), "{written}");
     world.assert_escrow_is_empty().await;
+}
+
+fn has_docker() -> bool {
+    Command::new("docker").arg("version").output().is_ok_and(|out| out.status.success())
 }
 
 fn anvil() -> Option<std::path::PathBuf> {
