@@ -100,7 +100,7 @@ impl Checkout {
     /// Renders and decodes the module with inputs, under the name that existing nodes use in error texts.
     ///
     /// # Errors
-    /// As [`Checkout::template`] and [`render`].
+    /// As [`Checkout::template`] and [`render`](crate::module::render).
     pub fn render(&self, inputs: &BTreeMap<String, String>) -> Result<Module, ModuleError> {
         let name = template_name(&self.source);
         render_for(&self.template()?, &name, &name, inputs)
