@@ -22,6 +22,7 @@ const NONCE_CHARS: &[u8; 64] = b"_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHI
 pub struct JobBuilder {
     lilypad: Lilypad,
     module: String,
+    module_path: Option<String>,
     inputs: BTreeMap<String, String>,
     inputs_path: Option<PathBuf>,
     mode: PricingMode,
@@ -30,12 +31,21 @@ pub struct JobBuilder {
     mediation_chance: u8,
 }
 
+/// A module that is ready to be offered.
+struct Resolved {
+    source: ModuleSource,
+    module: Module,
+    inputs: BTreeMap<String, String>,
+    warnings: Vec<String>,
+}
+
 impl JobBuilder {
     /// A job of `module` at the network's default prices.
     pub(super) fn new(lilypad: Lilypad, module: String) -> Self {
         Self {
             lilypad,
             module,
+            module_path: None,
             inputs: BTreeMap::new(),
             inputs_path: None,
             mode: PricingMode::Market,
@@ -48,6 +58,12 @@ impl JobBuilder {
             target: None,
             mediation_chance: 0,
         }
+    }
+
+    /// Where the template lies in the module's repository; `/lilypad_module.json.tmpl` by default.
+    pub fn module_path(mut self, path: impl Into<String>) -> Self {
+        self.module_path = Some(path.into());
+        self
     }
 
     /// Sets an input of the module's template.
@@ -99,7 +115,8 @@ impl JobBuilder {
         self
     }
 
-    /// Resolves and renders the module, checks the balance, offers the job.
+    /// Resolves the module, checks its inputs and renders it, checks the balance, offers the job. An input that the module's
+    /// template would corrupt, or that its file of typed inputs does not allow, is refused here, before anything is paid.
     ///
     /// # Errors
     /// [`Error::Module`] before anything is sent, [`Error::Usage`] when the key is a service's, [`Error::Funds`] when the
@@ -107,8 +124,8 @@ impl JobBuilder {
     pub async fn submit(self) -> Result<Job, Error> {
         let lilypad = self.lilypad.clone();
         let inner = &lilypad.inner;
-        let (source, module, warnings) = self.resolve().await?;
-        let inputs_path = self.check_input_files(&module)?;
+        let Resolved { source, module, inputs, warnings } = self.resolve().await?;
+        let inputs_path = input_folder::check_declared(&self.module, &module, self.inputs_path.as_deref())?;
         module.workload()?;
         let (from_block, ()) = tokio::try_join!(self.check_funds(), self.check_roles())?;
         let offer = JobOffer {
@@ -117,7 +134,7 @@ impl JobBuilder {
             job_creator: lilypad.address().to_string(),
             module: source.to_config(),
             spec: module.machine.clone(),
-            inputs: Some(self.inputs.clone()),
+            inputs: Some(inputs),
             input_files: module.input_files.clone(),
             execution_timeout_seconds: module.execution_timeout_seconds,
             mode: self.mode.as_str().to_owned(),
@@ -141,10 +158,13 @@ impl JobBuilder {
         Ok(job)
     }
 
-    /// The module at a commit, rendered, and what is odd about its inputs.
-    async fn resolve(&self) -> Result<(ModuleSource, Module, Vec<String>), Error> {
+    /// The module at a commit, rendered, its inputs as the offer carries them, and what is odd about those given.
+    async fn resolve(&self) -> Result<Resolved, Error> {
         let inner = &self.lilypad.inner;
-        let reference = ModuleReference::parse(&self.module)?;
+        let mut reference = ModuleReference::parse(&self.module)?;
+        if let Some(path) = &self.module_path {
+            reference = reference.with_path(path)?;
+        }
         if reference.directory().is_some() && inner.config.local_modules.is_none() {
             return Err(Error::Usage {
                 what: format!(
@@ -156,33 +176,9 @@ impl JobBuilder {
         }
         let source = inner.fetcher.resolve(&reference).await?;
         let checkout = inner.fetcher.fetch(&source).await?;
-        let module = checkout.render_as(&self.module, &self.inputs)?;
-        let warnings = input_warnings(checkout.template()?, &self.module, &self.inputs)?;
-        Ok((source, module, warnings))
-    }
-
-    fn check_input_files(&self, module: &Module) -> Result<Option<PathBuf>, Error> {
-        if !module.input_files.is_declared() {
-            return match &self.inputs_path {
-                None => Ok(None),
-                Some(folder) => Err(Error::Usage {
-                    what: format!("module {} takes no input files, but {} was given", self.module, folder.display()),
-                    hint: "leave --inputs-path out".to_owned(),
-                }),
-            };
-        }
-        let Some(folder) = &self.inputs_path else {
-            let required = module.input_files.required.clone().unwrap_or_default().join(", ");
-            return Err(Error::Usage {
-                what: format!("module {} needs input files: {required}", self.module),
-                hint: "put them into a folder and give it with --inputs-path".to_owned(),
-            });
-        };
-        input_folder::check(folder, &module.input_files).map_err(|what| Error::Usage {
-            what: format!("error reading input files: {what}"),
-            hint: format!("module {} names its input files; --inputs-path must hold exactly those", self.module),
-        })?;
-        Ok(Some(folder.clone()))
+        let (inputs, module) = checkout.prepare(&self.module, &self.inputs)?;
+        let warnings = input_warnings(checkout.template()?, &self.module, &inputs)?;
+        Ok(Resolved { source, module, inputs, warnings })
     }
 
     /// Refuses the key of a service: two programs would share its nonces, and no deal may name one party twice.

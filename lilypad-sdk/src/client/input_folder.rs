@@ -1,8 +1,12 @@
 //! The folder of a job's input files, checked before anything is sent (modules.md §2.7).
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
-use crate::types::InputFiles;
+use crate::{Error, module::Module, types::InputFiles};
 
 /// Checks that `folder` holds the required files and nothing that is not named.
 ///
@@ -34,6 +38,34 @@ pub(super) fn check(folder: &Path, files: &InputFiles) -> Result<(), String> {
         Some(missing) => Err(format!("required file {missing} not found in inputs directory")),
         None => Ok(()),
     }
+}
+
+/// Checks a folder of input files against what the module `shown` declares; gives the folder when it takes any.
+///
+/// # Errors
+/// [`Error::Usage`] when one of the two is missing, and for a file that is not as declared.
+pub(crate) fn check_declared(shown: &str, module: &Module, folder: Option<&Path>) -> Result<Option<PathBuf>, Error> {
+    if !module.input_files.is_declared() {
+        return match folder {
+            None => Ok(None),
+            Some(folder) => Err(Error::Usage {
+                what: format!("module {shown} takes no input files, but {} was given", folder.display()),
+                hint: "leave --inputs-path out".to_owned(),
+            }),
+        };
+    }
+    let Some(folder) = folder else {
+        let required = module.input_files.required.clone().unwrap_or_default().join(", ");
+        return Err(Error::Usage {
+            what: format!("module {shown} needs input files: {required}"),
+            hint: "put them into a folder and give it with --inputs-path".to_owned(),
+        });
+    };
+    check(folder, &module.input_files).map_err(|what| Error::Usage {
+        what: format!("error reading input files: {what}"),
+        hint: format!("module {shown} names its input files; --inputs-path must hold exactly those"),
+    })?;
+    Ok(Some(folder.to_owned()))
 }
 
 #[cfg(test)]

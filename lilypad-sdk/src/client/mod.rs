@@ -38,6 +38,8 @@ pub(crate) mod timeouts;
 mod transfer;
 mod ws;
 
+#[cfg(feature = "node")]
+pub(crate) use self::input_folder::check_declared;
 #[cfg(feature = "devnet")]
 pub(crate) use self::paths::private_dir;
 pub use self::{

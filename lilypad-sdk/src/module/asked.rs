@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::ModuleError;
 use super::json;
+use super::schema::{InputKind, InputSchema};
 use super::template::{Read, Template, Usage};
 
 /// An input that a template reads.
@@ -57,6 +58,67 @@ pub(super) fn asked(template: &Template) -> Vec<TemplateInput> {
         }
     }
     inputs
+}
+
+/// An input as a person is shown it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct InputDescription {
+    /// Its name.
+    pub name: String,
+    /// What its value is; text without a file of typed inputs.
+    #[serde(rename = "type")]
+    pub kind: InputKind,
+    /// The value it has when none is given.
+    pub default: Option<String>,
+    /// Whether it must be given.
+    pub required: bool,
+    /// One line of help.
+    pub help: String,
+    /// The values allowed; any when empty.
+    pub choices: Vec<String>,
+    /// Least value or length.
+    pub min: Option<f64>,
+    /// Largest value or length.
+    pub max: Option<f64>,
+    /// Whether the template reads it at all.
+    pub is_read: bool,
+}
+
+/// The inputs a person may give: those of the file of typed inputs, in its order, then those that only the template knows.
+pub fn describe_inputs(template: &Template, schema: Option<&InputSchema>) -> Vec<InputDescription> {
+    let reads = asked(template);
+    let specs = schema.map(|schema| schema.inputs.as_slice()).unwrap_or_default();
+    let mut all: Vec<InputDescription> = Vec::new();
+    for spec in specs {
+        let read = reads.iter().find(|input| input.name == spec.name);
+        let default = spec.default_text().or_else(|| read.and_then(|input| input.default.clone()));
+        all.push(InputDescription {
+            name: spec.name.clone(),
+            kind: spec.kind,
+            required: spec.required || (default.is_none() && read.is_some_and(|input| input.required)),
+            default,
+            help: spec.help.clone(),
+            choices: spec.choices.iter().map(super::schema::plain).collect(),
+            min: spec.min,
+            max: spec.max,
+            is_read: read.is_some(),
+        });
+    }
+    for input in reads.iter().filter(|input| !specs.iter().any(|spec| spec.name == input.name)) {
+        all.push(InputDescription {
+            name: input.name.clone(),
+            kind: InputKind::Text,
+            default: input.default.clone(),
+            required: input.required,
+            help: String::new(),
+            choices: Vec::new(),
+            min: None,
+            max: None,
+            is_read: true,
+        });
+    }
+    all
 }
 
 /// A JSON string as its text, other texts as they are.

@@ -61,6 +61,64 @@ pub enum ModuleError {
         /// What is most likely at fault.
         blame: Blame,
     },
+    /// A value leaves no JSON: the module's template writes it without making it safe.
+    #[error("input {input:?} breaks module {module}: {action} at line {line}, column {column} of its template: {what}")]
+    InputBreaks {
+        /// Module, as in error texts.
+        module: Box<str>,
+        /// The input.
+        input: String,
+        /// The action that writes it.
+        action: Box<str>,
+        /// Line of the template, from 1.
+        line: usize,
+        /// Character of the line, from 1.
+        column: usize,
+        /// What is wrong with the rendered text.
+        what: Box<str>,
+        /// Characters in the value that templates break on, as people call them; may be empty.
+        characters: Box<str>,
+    },
+    /// A value changes members that are not its own: the module's template writes it without making it safe.
+    #[error(
+        "input {input:?} changes {member} of module {module}: {action} at line {line}, column {column} of its template lets it"
+    )]
+    InputInjects {
+        /// Module, as in error texts.
+        module: String,
+        /// The input.
+        input: String,
+        /// The action that writes it.
+        action: Box<str>,
+        /// Line of the template, from 1.
+        line: usize,
+        /// Character of the line, from 1.
+        column: usize,
+        /// Path of the first member that differs.
+        member: String,
+    },
+    /// The module's file of typed inputs cannot be used.
+    #[error("lilypad_inputs.json of module {module}: line {line}, column {column}: {what}")]
+    InputsFile {
+        /// Module, as in error texts.
+        module: String,
+        /// Line of the file, from 1.
+        line: usize,
+        /// Column of the line, from 1.
+        column: usize,
+        /// What is wrong there.
+        what: String,
+    },
+    /// An input is not what the module's file of typed inputs says.
+    #[error("input {input:?} {what}")]
+    InputValue {
+        /// The input.
+        input: String,
+        /// What it must be; not the value.
+        what: String,
+        /// The way out.
+        hint: String,
+    },
     /// The rendered text is JSON, but a member has a value it cannot have.
     #[error("module {module}: {member} {what}")]
     Member {
@@ -134,6 +192,16 @@ pub enum ModuleError {
         repo: String,
         /// The limit.
         seconds: u64,
+    },
+    /// The repository is larger than the policy allows.
+    #[error("module {repo} is too large: {what}, the limit is {limit}")]
+    TooLarge {
+        /// URL of the repository.
+        repo: String,
+        /// What was found.
+        what: String,
+        /// The limit, with its unit.
+        limit: String,
     },
     /// `git` failed at something that should not fail.
     #[error("git {command} failed: {why}")]
@@ -210,6 +278,18 @@ impl ModuleError {
                 Some(mend(module, &format!("correct the template; the line reads {line:?}")))
             }
             Self::Member { module, .. } => Some(mend(module, "correct that member in the template")),
+            Self::InputBreaks { input, characters, .. } if !characters.is_empty() => {
+                Some(format!("leave {characters} out of -i {input}=…; nothing was paid"))
+            }
+            Self::InputBreaks { input, .. } => {
+                Some(format!("try another value for -i {input}=…; nothing was paid. This is a fault of the module"))
+            }
+            Self::InputInjects { input, .. } => Some(format!(
+                "leave quotes and commas out of -i {input}=…; nothing was paid. The module's author can write {{{{.{input}}}}} \
+                 where a whole JSON text stands"
+            )),
+            Self::InputsFile { module, .. } => Some(mend(module, "correct the file; docs/modules.md has its format")),
+            Self::InputValue { hint, .. } => Some(hint.clone()),
             Self::NoEngine => Some("the module's author must set Docker.Image, or Engine Wasm with an EntryModule".to_owned()),
             Self::Job { .. } => Some("the module's author must correct job.Spec".to_owned()),
             Self::UnknownModule { unreachable: true, .. } => {
@@ -224,6 +304,10 @@ impl ModuleError {
             Self::UnknownRef { near, .. } => Some(format!("tags there: {}", near.join(", "))),
             Self::Forbidden { .. } => Some("use an https:// repository of a public host".to_owned()),
             Self::NoGit { .. } => Some("install git and make sure that it is on the PATH".to_owned()),
+            Self::TooLarge { .. } => Some(
+                "a module is a template and what it needs at hand; keep models and data in the image or in input files"
+                    .to_owned(),
+            ),
             Self::GitTimeout { .. } => Some("try again, or check the network connection".to_owned()),
             Self::File { module, .. } => Some(mend(module, "put the file where the template says")),
             Self::Git { .. } => Some("see whether git works on this machine: git --version".to_owned()),
@@ -248,6 +332,10 @@ impl ModuleError {
             | Self::Folder { .. }
             | Self::Template { .. }
             | Self::NoJson { .. }
+            | Self::InputBreaks { .. }
+            | Self::InputInjects { .. }
+            | Self::InputsFile { .. }
+            | Self::InputValue { .. }
             | Self::Member { .. }
             | Self::NoEngine
             | Self::Job { .. }
@@ -256,6 +344,7 @@ impl ModuleError {
             | Self::Forbidden { .. }
             | Self::File { .. }
             | Self::NoGit { .. }
+            | Self::TooLarge { .. }
             | Self::Git { .. }
             | Self::Io { .. } => false,
         }
@@ -267,16 +356,21 @@ impl ModuleError {
             Self::Reference { .. }
             | Self::Input { .. }
             | Self::Folder { .. }
+            | Self::InputBreaks { .. }
+            | Self::InputInjects { .. }
+            | Self::InputValue { .. }
             | Self::UnknownRef { .. }
             | Self::Forbidden { .. } => true,
             Self::UnknownModule { unreachable, .. } => !unreachable,
             Self::Template { missing, .. } | Self::NoJson { missing, .. } => !missing.is_empty(),
             Self::Member { .. }
+            | Self::InputsFile { .. }
             | Self::NoEngine
             | Self::Job { .. }
             | Self::File { .. }
             | Self::NoGit { .. }
             | Self::GitTimeout { .. }
+            | Self::TooLarge { .. }
             | Self::Git { .. }
             | Self::Io { .. } => false,
         }

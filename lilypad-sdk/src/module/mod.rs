@@ -11,7 +11,10 @@
 //! decoding equal those of the existing network byte for byte (vectors in `tests/fixtures`), and a module's revision is
 //! resolved to a commit once, by the creator.
 //!
-//! Invariants: everything but `fetch` and `embedded` is pure, and no input makes it panic or run without end. Values of inputs
+//! On the author's side `lint` says what is wrong before anybody pays, `schema` types the inputs, and `safety` refuses values that
+//! a template would corrupt; nodes know none of these.
+//!
+//! Invariants: everything but `fetch`, `embedded` and `scaffold` is pure, and no input makes it panic or run without end. Values of inputs
 //! stay out of error texts, except for the broken line of a rendered template in [`ModuleError::excerpt`], which is for the
 //! person at the screen only. Paths that leave a checkout are refused.
 //!
@@ -26,14 +29,20 @@ mod error;
 pub mod fetch;
 mod inputs;
 mod json;
+pub mod lint;
 mod reference;
 mod render;
 mod resources;
+mod safety;
+#[cfg(feature = "scaffold")]
+#[cfg_attr(docsrs, doc(cfg(feature = "scaffold")))]
+pub mod scaffold;
+mod schema;
 pub mod spec;
 pub mod template;
 mod workload;
 
-pub use asked::{TemplateInput, template_inputs};
+pub use asked::{InputDescription, TemplateInput, describe_inputs, template_inputs};
 pub use error::{Blame, ModuleError};
 #[cfg(feature = "module-git")]
 pub use fetch::{Checkout, FetchPolicy, Fetcher};
@@ -41,5 +50,7 @@ pub use inputs::{input_warnings, parse_chain_inputs_compat, parse_input_flag, pa
 pub use reference::{ModuleReference, ModuleSource, TEMPLATE_PATH, is_commit};
 pub use render::{decode, render, render_text, template_name};
 pub use resources::Resources;
+pub use safety::render_checked;
+pub use schema::{INPUTS_FILE, INPUTS_FILE_MAX, InputKind, InputSchema, InputSpec};
 pub use spec::Module;
 pub use workload::{DockerProgram, Network, Output, Program, WasmFile, WasmLocation, WasmProgram, Workload};

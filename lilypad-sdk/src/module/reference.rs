@@ -196,6 +196,24 @@ impl ModuleReference {
         }))
     }
 
+    /// The same module with its template elsewhere in the repository; offers carry the path.
+    ///
+    /// # Errors
+    /// [`ModuleError::Reference`] for a path that leads out of the repository, and for a folder, whose template has one place.
+    pub fn with_path(mut self, path: &str) -> Result<Self, ModuleError> {
+        let checked = check_template_path(path);
+        let fail = |why| Err(ModuleError::Reference { reference: path.to_owned(), why });
+        match (&mut self, checked) {
+            (_, Err(why)) => fail(why),
+            (Self::Shortcut { source, .. } | Self::Repository(source), Ok(path)) => {
+                source.path = path;
+                Ok(self)
+            }
+            (Self::Directory(_), Ok(path)) if path == TEMPLATE_PATH => Ok(self),
+            (Self::Directory(_), Ok(_)) => fail("the template of a folder is lilypad_module.json.tmpl"),
+        }
+    }
+
     /// The source in a repository; `None` for a folder.
     pub fn source(&self) -> Option<&ModuleSource> {
         match self {
@@ -238,6 +256,19 @@ fn is_name_byte(byte: u8) -> bool {
 /// Whether a part of a path is a plain name that no shell, URL or file system reads as something else.
 pub(super) fn is_plain_part(part: &str) -> bool {
     !part.is_empty() && !part.starts_with(['.', '-']) && part.bytes().all(is_name_byte)
+}
+
+/// A template's path from the root of its repository, `/` in front.
+fn check_template_path(path: &str) -> Result<String, &'static str> {
+    let relative = path.strip_prefix('/').unwrap_or(path);
+    let plain = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.eq_ignore_ascii_case(".git");
+    if relative.is_empty() || relative.len() > 500 || relative.contains('\\') || relative.contains(char::is_control) {
+        return Err("this is no path of a file in a repository");
+    }
+    if !relative.split('/').all(plain) {
+        return Err("the path leads out of the module's repository");
+    }
+    Ok(format!("/{relative}"))
 }
 
 /// Whether a text can name a tag, branch or commit. Rules of `git check-ref-format`, without revision expressions.
@@ -319,6 +350,21 @@ mod tests {
             let error = ModuleReference::parse(text).unwrap_err();
             assert!(error.is_caller_fault() && error.hint().is_some(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_template_may_lie_elsewhere_in_the_repository() {
+        let reference = || ModuleReference::parse("cowsay:v0.0.4").unwrap();
+        for (path, expected) in [("sub/x.tmpl", "/sub/x.tmpl"), ("/sub/x y.json", "/sub/x y.json")] {
+            assert_eq!(reference().with_path(path).unwrap().source().unwrap().path, expected);
+        }
+        for bad in
+            ["", "/", "../x", "a/../b", "a//b", "./a", ".git/config", "a\\b", "a\nb", "//etc/passwd", &"x".repeat(501)]
+        {
+            assert!(reference().with_path(bad).is_err(), "{bad}");
+        }
+        assert!(ModuleReference::parse("./m").unwrap().with_path(TEMPLATE_PATH).is_ok());
+        assert!(ModuleReference::parse("./m").unwrap().with_path("other").is_err());
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub fn template_name(source: &ModuleSource) -> String {
 }
 
 /// The data a module's template runs on: a map of JSON-encoded texts.
-fn encoded(inputs: &BTreeMap<String, String>) -> Value {
+pub(super) fn encoded(inputs: &BTreeMap<String, String>) -> Value {
     let map = inputs
         .iter()
         .map(|(name, value)| (name.clone().into_bytes(), Arc::from(json::encode_string(value).into_bytes())))

@@ -9,7 +9,8 @@
 //! Invariants: a URL is checked by the [`FetchPolicy`] before anything is asked; a commit is 40 hexadecimal digits; a folder
 //! named after a commit is complete, because it appears by rename, and two processes that fetch the same one at once leave
 //! the same folder; hooks, filters, submodules and other protocols stay off; no path and no symbolic link leads out of a
-//! checkout. A full commit that is in the cache needs no network; a tag that was resolved before resolves without network
+//! checkout; a repository beyond the policy's size is given up while it comes down, or before its files are written. A full
+//! commit that is in the cache needs no network; a tag that was resolved before resolves without network
 //! when the host cannot be reached.
 //!
 //! Dropping a future ends its `git` process and leaves at most a temporary folder behind, which the next fetch of a day later
@@ -18,7 +19,9 @@
 mod checkout;
 pub(super) mod git;
 mod policy;
+mod prepare;
 mod refs;
+mod size;
 mod snapshot;
 
 use std::path::{Path, PathBuf};
@@ -180,6 +183,7 @@ impl Fetcher {
             .run(&source.repo)
             .await?;
         self.download(&remote, source, &work, scratch.path()).await?;
+        size::check_tree(&work, scratch.path(), &source.hash, &source.repo, &self.policy).await?;
         bare(&work)
             .args(words([&"checkout", &"--quiet", &"--force", &"--no-recurse-submodules", &"--detach", &source.hash]))
             .run(&source.repo)
@@ -204,7 +208,7 @@ impl Fetcher {
             &remote.url,
             &source.hash,
         ]));
-        let first = one.output(&source.repo).await?;
+        let first = size::watched(one, &source.repo, work, &self.policy).await?;
         if first.ok {
             return Ok(());
         }
@@ -214,7 +218,7 @@ impl Fetcher {
             &remote.url,
             &"+refs/heads/*:refs/remotes/origin/*",
         ]));
-        let second = all.output(&source.repo).await?;
+        let second = size::watched(all, &source.repo, work, &self.policy).await?;
         if !second.ok {
             return Err(unknown_module(&source.repo, &second.stderr));
         }

@@ -20,6 +20,10 @@ pub struct FetchPolicy {
     pub allow_private_addresses: bool,
     /// Longest wait for one `git` command.
     pub time_limit: Duration,
+    /// Most bytes of a download, and of the files of a checkout. Default 512 MiB.
+    pub size_limit: u64,
+    /// Most files of a checkout. Default 50,000.
+    pub file_limit: usize,
 }
 
 impl FetchPolicy {
@@ -31,6 +35,8 @@ impl FetchPolicy {
             hosts: None,
             allow_private_addresses: true,
             time_limit: Duration::from_secs(60),
+            size_limit: 512 << 20,
+            file_limit: 50_000,
         }
     }
 

@@ -22,6 +22,7 @@ mod parser;
 mod printf;
 mod quote;
 mod reads;
+mod trace;
 mod unicode;
 mod value;
 
@@ -30,6 +31,7 @@ use std::sync::Arc;
 pub use error::{Limit, Phase, TemplateError};
 pub(crate) use number::parse_float;
 pub use reads::{Read, Usage};
+pub(crate) use trace::Traced;
 pub use value::Value;
 
 /// Whose habits a template is read and run with. The two differ in a few places only: `else with`, assignments in `range`,

@@ -37,6 +37,8 @@ pub struct Read {
     /// The text that stands there without the member, where the template says so itself: the constant of `or .X "…"`, the
     /// `else` part of `if .X` or `with .X` when it is plain text.
     pub fallback: Option<String>,
+    /// Byte of the text.
+    pub(super) offset: usize,
 }
 
 impl Template {
@@ -47,9 +49,15 @@ impl Template {
         for list in self.templates.0.values() {
             walk.list(list, Scope { dot_is_data: true, guarded: false });
         }
-        walk.found.sort_by_key(|read| read.0);
+        walk.found.sort_by_key(|read| read.offset);
         walk.found.dedup();
-        walk.found.into_iter().map(|(_, read)| read).collect()
+        walk.found
+    }
+
+    /// Where the action of a read begins in the text.
+    pub(crate) fn action_start(&self, read: &Read) -> usize {
+        let before = self.text.get(..read.offset).unwrap_or_default();
+        before.windows(2).rposition(|window| window == b"{{").unwrap_or(read.offset)
     }
 
     /// Where a byte of the text stands: line and character of the line, both from 1.
@@ -67,7 +75,7 @@ struct Scope {
 
 struct Walk<'a> {
     text: &'a [u8],
-    found: Vec<(usize, Read)>,
+    found: Vec<Read>,
 }
 
 pub(super) fn position(text: &[u8], offset: usize) -> (usize, usize) {
@@ -167,7 +175,7 @@ impl Walk<'_> {
     fn add(&mut self, pos: usize, name: String, usage: Usage, fallback: Option<&str>, action: &str) {
         let (line, column) = position(self.text, pos);
         let (action, fallback) = (action.to_owned(), fallback.map(str::to_owned));
-        self.found.push((pos, Read { name, line, column, action, usage, fallback }));
+        self.found.push(Read { name, line, column, action, usage, fallback, offset: pos });
     }
 }
 

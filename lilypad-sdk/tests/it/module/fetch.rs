@@ -364,3 +364,107 @@ async fn a_folder_is_run_from_a_snapshot() {
     std::fs::remove_file(work.path().join("lilypad_module.json.tmpl")).unwrap();
     assert!(matches!(fetcher.resolve(&reference).await, Err(ModuleError::Folder { .. })));
 }
+
+#[tokio::test]
+async fn a_repository_beyond_the_limit_is_given_up_by_name() {
+    let place = Place::new();
+    std::fs::write(place.repo.join("zeros"), vec![0; 3 << 20]).unwrap();
+    git(&place.repo, &["add", "-A"]);
+    git(&place.repo, &["commit", "-q", "-m", "large when unpacked"]);
+    let zeros = git(&place.repo, &["rev-parse", "HEAD"]);
+    // Bytes that do not compress: a linear generator's.
+    let mut state = 1_u64;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    })
+    .take(3 << 20)
+    .collect();
+    std::fs::write(place.repo.join("zeros"), noise).unwrap();
+    git(&place.repo, &["commit", "-q", "-a", "-m", "large"]);
+    let noise = git(&place.repo, &["rev-parse", "HEAD"]);
+    let mut policy = FetchPolicy::strangers();
+    policy.size_limit = 1 << 20;
+    let fetcher = Fetcher::new(place.data.path(), policy.clone()).with_embedded();
+    for (commit, words) in [(&zeros, "its files have"), (&noise, "came down")] {
+        let error = fetcher.fetch(&place.source(commit)).await.unwrap_err();
+        assert!(matches!(error, ModuleError::TooLarge { .. }), "{error}");
+        assert!(error.to_string().contains(words) && error.to_string().contains("1048576 bytes"), "{error}");
+        assert!(error.hint().is_some() && !error.is_retryable());
+    }
+    assert!(fetcher.fetch(&place.source(&place.first)).await.is_ok(), "a small commit of the same repository");
+    policy.size_limit = 64 << 20;
+    policy.file_limit = 1;
+    let few = Fetcher::new(place.data.path(), policy).with_embedded();
+    let error = few.fetch(&place.source(&noise)).await.unwrap_err();
+    assert!(error.to_string().contains("3 files"), "{error}");
+    let left = std::fs::read_dir(place.data.path().join("repos/.tmp")).unwrap().count();
+    assert_eq!(left, 0, "nothing is left behind");
+}
+
+/// Not one process with many tasks, but many programs, as when a person starts several `lilypad run` at once.
+#[test]
+fn many_processes_share_one_cache() {
+    const ROLE: &str = "LILYPAD_TEST_FETCH";
+    let fetch = |data: &Path, commit: &str| {
+        let fetcher = Fetcher::new(data, FetchPolicy::strangers()).with_embedded();
+        let repo = format!("file://{}", data.join("snapshots/remote").display());
+        let source = ModuleSource { repo, hash: commit.to_owned(), path: TEMPLATE_PATH.to_owned() };
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let checkout = runtime.block_on(fetcher.fetch(&source)).unwrap();
+        assert!(checkout.render(&message("moo")).is_ok());
+    };
+    if let Ok(role) = std::env::var(ROLE) {
+        let (data, commit) = role.rsplit_once('|').unwrap();
+        fetch(Path::new(data), commit);
+        return;
+    }
+    let place = Place::new();
+    let commits = [&place.first, &place.second, &place.dev];
+    let children: Vec<_> = (0..9)
+        .map(|index| {
+            Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "module::fetch::many_processes_share_one_cache"])
+                .env(ROLE, format!("{}|{}", place.data.path().display(), commits[index % 3]))
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    // Warm, and without the repository: everything is at hand.
+    std::fs::remove_dir_all(place.repo.join(".git")).unwrap();
+    for commit in commits {
+        fetch(place.data.path(), commit);
+    }
+    let left = std::fs::read_dir(place.data.path().join("repos/.tmp")).unwrap().count();
+    assert_eq!(left, 0, "nothing is left behind");
+}
+
+#[tokio::test]
+async fn a_template_elsewhere_in_the_repository_is_found_and_never_outside() {
+    let place = Place::new();
+    std::fs::create_dir(place.repo.join("sub")).unwrap();
+    std::fs::write(place.repo.join("sub/other.tmpl"), TEMPLATE).unwrap();
+    std::fs::write(place.repo.join("sub/lilypad_inputs.json"), r#"{"inputs":[{"name":"Message","default":"hi"}]}"#)
+        .unwrap();
+    git(&place.repo, &["add", "-A"]);
+    git(&place.repo, &["commit", "-q", "-m", "elsewhere"]);
+    let commit = git(&place.repo, &["rev-parse", "HEAD"]);
+    let source = ModuleSource { path: "/sub/other.tmpl".to_owned(), ..place.source(&commit) };
+    let checkout = place.fetcher().fetch(&source).await.unwrap();
+    let (inputs, module) = checkout.prepare("m", &BTreeMap::new()).unwrap();
+    assert_eq!(inputs["Message"], "hi", "typed inputs lie beside the template");
+    assert_eq!(module.job.spec.docker.entrypoint.unwrap(), ["hi"]);
+    let error = checkout.prepare("m", &BTreeMap::from([("Nessage".to_owned(), "x".to_owned())])).unwrap_err();
+    assert_eq!(error.to_string(), "input \"Nessage\" is none of the module's");
+    for path in ["/../../../../etc/passwd", "../x", "/sub", "/.git/HEAD", ""] {
+        let source = ModuleSource { path: path.to_owned(), ..place.source(&commit) };
+        let error = place.fetcher().fetch(&source).await.unwrap().prepare("m", &BTreeMap::new()).unwrap_err();
+        assert!(matches!(error, ModuleError::File { .. }), "{path}: {error}");
+    }
+}

@@ -9,6 +9,9 @@ mod decode;
 mod examples;
 #[cfg(feature = "module-git")]
 mod fetch;
+mod lint;
+#[cfg(feature = "module-git")]
+mod published;
 mod references;
 mod template;
 mod template_cases;
