@@ -4,6 +4,7 @@
 mod devnet;
 mod groups;
 mod jobs;
+mod module;
 mod run;
 
 use std::path::PathBuf;
@@ -14,6 +15,9 @@ pub(crate) use self::{
     devnet::DevnetArgs,
     groups::{PricingArgs, ServiceArgs, TelemetryArgs, Web3Args},
     jobs::{AttachArgs, JobsArgs, JobsCommand},
+    module::{
+        GivenInputs, InputsArgs, LintArgs, LocalRunArgs, ModuleArgs, ModuleCommand, NewArgs, RenderArgs, WhichArgs,
+    },
     run::RunArgs,
 };
 
@@ -78,6 +82,8 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Keep a whole network running on this machine; it serves `-n local` of other terminals
     Devnet(DevnetArgs),
+    /// Write modules: make, render, check and run them on this machine
+    Module(ModuleArgs),
     /// Take up jobs again
     Jobs(JobsArgs),
     /// Print the version, the commit and the wire version

@@ -3,6 +3,7 @@
 mod completion;
 mod devnet;
 mod failure;
+mod module;
 mod report;
 mod run;
 mod version;
@@ -125,6 +126,11 @@ fn dispatch(cli: Cli, environment: &Environment, printer: &Printer) -> Result<Ex
             logging::init(logging::Default::Silent, global, &reader)?;
             let settings = AttachSettings::resolve(&reader, global, &args)?;
             block_on(run::attach(&settings, printer))
+        }
+        Command::Module(args) => {
+            let reader = reader(global, environment)?;
+            logging::init(logging::Default::Silent, global, &reader)?;
+            block_on(module::module(args, &reader, global, printer))
         }
         Command::Devnet(args) => {
             let reader = reader(global, environment)?;

@@ -109,6 +109,9 @@ async fn submit(settings: &RunSettings) -> Result<(Lilypad, Job), Error> {
         .pricing_mode(settings.pricing.mode)
         .pricing(settings.pricing.prices.clone())
         .mediation_chance(settings.mediation_chance);
+    if let Some(path) = &settings.module_path {
+        job = job.module_path(path);
+    }
     if let Some(tokens) = settings.pricing.max_price {
         job = job.max_price(tokens);
     }

@@ -204,7 +204,7 @@ impl Watch<'_> {
 }
 
 /// The last lines, in the words that existing scripts read.
-fn tail(data_id: &str, folder: &Path) -> String {
+pub(super) fn tail(data_id: &str, folder: &Path) -> String {
     let folder = folder.display();
     format!(
         "\n🆔  Data ID: {data_id}\n\n🍂 Lilypad job completed, try 👇\n    open {folder}\n    cat {folder}/stdout\n    cat {folder}/stderr\n"

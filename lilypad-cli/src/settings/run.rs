@@ -26,6 +26,8 @@ pub(crate) struct RunSettings {
     pub(crate) connection: Connection,
     /// As typed, or put together from repository, revision and path.
     pub(crate) module: String,
+    /// Where its template lies, when not at the usual place.
+    pub(crate) module_path: Option<String>,
     pub(crate) inputs: Vec<(String, String)>,
     pub(crate) inputs_path: Option<PathBuf>,
     pub(crate) target: Option<Address>,
@@ -60,7 +62,7 @@ pub(crate) struct AttachSettings {
 
 impl RunSettings {
     pub(crate) fn resolve(reader: &Reader<'_>, global: &GlobalArgs, args: &RunArgs) -> Result<Self, Failure> {
-        let module = module(reader, args)?;
+        let (module, module_path) = module(reader, args)?;
         let inputs =
             args.input.iter().map(|text| parse_input_flag(text)).collect::<Result<_, _>>().map_err(of_module)?;
         let connection = Connection::resolve(reader, global, &args.web3, &args.services)?;
@@ -74,6 +76,7 @@ impl RunSettings {
         Ok(Self {
             connection,
             module,
+            module_path,
             inputs,
             inputs_path: inputs_path(reader, args)?,
             target: target.as_ref().map(Given::address).transpose()?,
@@ -97,7 +100,7 @@ impl AttachSettings {
 
 impl ViewSettings {
     /// Refuses a folder that holds something, before anything is paid.
-    fn resolve(out_dir: Option<PathBuf>, show: bool) -> Result<Self, Failure> {
+    pub(crate) fn resolve(out_dir: Option<PathBuf>, show: bool) -> Result<Self, Failure> {
         let Some(folder) = &out_dir else { return Ok(Self { out_dir, show }) };
         let holds_something = match std::fs::read_dir(folder) {
             Ok(mut entries) => entries.next().is_some(),
@@ -123,21 +126,28 @@ fn of_module(error: ModuleError) -> Failure {
     }
 }
 
-/// The argument, else `--module-name`, else repository, revision and path.
-fn module(reader: &Reader<'_>, args: &RunArgs) -> Result<String, Failure> {
+/// The argument, else `--module-name`, else repository, revision and path. A name has its template at the usual place, whatever
+/// `MODULE_PATH` says (as on the existing network), unless the flag says otherwise.
+fn module(reader: &Reader<'_>, args: &RunArgs) -> Result<(String, Option<String>), Failure> {
     let named = match &args.module {
         Some(text) => Some(Given { text: text.clone(), origin: "MODULE".to_owned() }),
         None => reader.text(args.module_name.as_deref(), &env::MODULE_NAME)?,
     };
-    let text = match named {
-        Some(given) => given.text,
+    let (text, path) = match named {
+        Some(given) => (given.text, args.module_path.clone()),
         None => from_repository(reader, args)?,
     };
-    ModuleReference::parse(&text).map_err(of_module)?;
-    Ok(text)
+    let reference = ModuleReference::parse(&text).map_err(of_module)?;
+    if let Some(path) = &path {
+        reference.with_path(path).map_err(|error| {
+            Failure::usage(format!("MODULE_PATH: {error}"))
+                .hint("give the template's path inside the repository, such as sub/lilypad_module.json.tmpl")
+        })?;
+    }
+    Ok((text, path))
 }
 
-fn from_repository(reader: &Reader<'_>, args: &RunArgs) -> Result<String, Failure> {
+fn from_repository(reader: &Reader<'_>, args: &RunArgs) -> Result<(String, Option<String>), Failure> {
     let repo = reader.text(args.module_repo.as_deref(), &env::MODULE_REPO)?;
     let hash = reader.text(args.module_hash.as_deref(), &env::MODULE_HASH)?;
     let path = reader.text(args.module_path.as_deref(), &env::MODULE_PATH)?;
@@ -153,13 +163,9 @@ fn from_repository(reader: &Reader<'_>, args: &RunArgs) -> Result<String, Failur
         return Err(Failure::usage(format!("{name} is required"))
             .hint("give --module-repo and --module-hash together, or the module as NAME:TAG"));
     };
-    let path = path.map_or_else(|| TEMPLATE_PATH.to_owned(), |given| given.text);
-    if path.trim_start_matches('/') != TEMPLATE_PATH.trim_start_matches('/') {
-        return Err(Failure::usage(format!("MODULE_PATH {path} is not supported"))
-            .hint(format!("keep the template at {TEMPLATE_PATH}, or leave MODULE_PATH out")));
-    }
-    let source = ModuleSource { repo: repo.text.clone(), hash: hash.text.clone(), path };
-    Ok(source.to_string())
+    let path = path.map(|given| given.text);
+    let source = ModuleSource { repo: repo.text.clone(), hash: hash.text.clone(), path: TEMPLATE_PATH.to_owned() };
+    Ok((source.to_string(), path))
 }
 
 fn inputs_path(reader: &Reader<'_>, args: &RunArgs) -> Result<Option<PathBuf>, Failure> {

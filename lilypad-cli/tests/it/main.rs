@@ -6,5 +6,6 @@ mod devnet;
 mod interrupts;
 mod local;
 mod losses;
+mod module;
 mod support;
 mod words;

@@ -91,7 +91,7 @@ pub(crate) fn docker() -> bool {
     answers
 }
 
-fn skip(why: &str) {
+pub(crate) fn skip(why: &str) {
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     assert!(!["CI", "LILYPAD_REQUIRE_PARTS"].iter().any(is_set), "a part is missing: {why}");
     // Past the test runner, which keeps what a passing test prints to itself.

@@ -19,6 +19,7 @@
 pub mod solver;
 
 mod error;
+mod local_run;
 mod mediator;
 mod provider;
 mod service;
@@ -35,6 +36,7 @@ use crate::{
 
 pub use self::{
     error::NodeError,
+    local_run::LocalRun,
     mediator::spawn_mediator,
     provider::{ProviderConfig, spawn_provider},
     service::Service,

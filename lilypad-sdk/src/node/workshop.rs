@@ -176,45 +176,7 @@ impl Workshop {
         cancel: CancellationToken,
     ) -> Result<RunRequest, WorkshopError> {
         let job = prepared.module.workload()?;
-        let workload = match job.program {
-            Program::Docker(program) => {
-                let mut docker = DockerWorkload::new(program.image);
-                docker.entrypoint = (!program.entrypoint.is_empty()).then_some(program.entrypoint);
-                docker.env = program.env;
-                docker.network = match job.network {
-                    Network::None => NetworkAccess::None,
-                    Network::Full => NetworkAccess::Full,
-                    Network::Http(_) => {
-                        let what =
-                            "the job asks for network access by domain (HTTP), which this provider does not have";
-                        return Err(WorkshopError::Unsupported(what.to_owned()));
-                    }
-                };
-                if job.resources.gpus > 0 {
-                    let what = format!("the job asks for {} GPUs, this provider offers none", job.resources.gpus);
-                    return Err(WorkshopError::Unsupported(what));
-                }
-                Workload::Docker(docker)
-            }
-            Program::Wasm(program) => {
-                if !program.imports.is_empty() {
-                    return Err(WorkshopError::Unsupported("import modules are not supported".to_owned()));
-                }
-                let file = match &program.entry_module.location {
-                    WasmLocation::Checkout(path) => prepared.checkout.file(path)?,
-                    _ => {
-                        let what = "WASM modules are taken from the module's repository only, not from a URL or IPFS";
-                        return Err(WorkshopError::Unsupported(what.to_owned()));
-                    }
-                };
-                let mut wasm = WasmWorkload::new(file);
-                wasm.sha256 = program.entry_module.sha256;
-                wasm.entry_point = program.entry_point;
-                wasm.parameters = program.parameters;
-                wasm.env = program.env;
-                Workload::Wasm(wasm)
-            }
-        };
+        let workload = sandboxed(&prepared.checkout, &job, "this provider")?;
         let mut request = RunRequest::new(deal.id.as_str(), workload, self.result_dir(&deal.id)?);
         request.outputs = job.outputs.into_iter().map(|o| OutputSpec::new(o.name, o.path)).collect();
         request.input_dir = input_dir;
@@ -271,6 +233,52 @@ impl Workshop {
     pub async fn shutdown(&self) {
         self.executors.shutdown().await;
     }
+}
+
+/// What a sandbox is given of a job whose module lies in `checkout`. `who` names the machine in error texts.
+pub(super) fn sandboxed(
+    checkout: &Checkout,
+    job: &crate::module::Workload,
+    who: &str,
+) -> Result<Workload, WorkshopError> {
+    Ok(match &job.program {
+        Program::Docker(program) => {
+            let mut docker = DockerWorkload::new(&program.image);
+            docker.entrypoint = (!program.entrypoint.is_empty()).then(|| program.entrypoint.clone());
+            docker.env.clone_from(&program.env);
+            docker.network = match &job.network {
+                Network::None => NetworkAccess::None,
+                Network::Full => NetworkAccess::Full,
+                Network::Http(_) => {
+                    let what = format!("the job asks for network access by domain (HTTP), which {who} does not have");
+                    return Err(WorkshopError::Unsupported(what));
+                }
+            };
+            if job.resources.gpus > 0 {
+                let what = format!("the job asks for {} GPUs, {who} offers none", job.resources.gpus);
+                return Err(WorkshopError::Unsupported(what));
+            }
+            Workload::Docker(docker)
+        }
+        Program::Wasm(program) => {
+            if !program.imports.is_empty() {
+                return Err(WorkshopError::Unsupported("import modules are not supported".to_owned()));
+            }
+            let file = match &program.entry_module.location {
+                WasmLocation::Checkout(path) => checkout.file(path)?,
+                _ => {
+                    let what = "WASM modules are taken from the module's repository only, not from a URL or IPFS";
+                    return Err(WorkshopError::Unsupported(what.to_owned()));
+                }
+            };
+            let mut wasm = WasmWorkload::new(file);
+            wasm.sha256 = program.entry_module.sha256;
+            wasm.entry_point.clone_from(&program.entry_point);
+            wasm.parameters.clone_from(&program.parameters);
+            wasm.env.clone_from(&program.env);
+            Workload::Wasm(wasm)
+        }
+    })
 }
 
 /// `asked`, cut at what was `offered`; an offer of 0 says nothing.

@@ -1,0 +1,86 @@
+//! `lilypad module`: each command is one call of the SDK.
+
+mod inputs;
+mod lint;
+mod local;
+mod new;
+mod render;
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use lilypad_sdk::{
+    Error,
+    module::{Checkout, FetchPolicy, Fetcher, ModuleReference, TEMPLATE_PATH, parse_input_flag},
+};
+
+use super::failure::of_sdk;
+use crate::{
+    args::{GivenInputs, GlobalArgs, ModuleArgs, ModuleCommand, OutputFormat, WhichArgs},
+    exit::{Exit, Failure},
+    printer::Printer,
+    settings::Reader,
+};
+
+/// Runs one of the commands.
+pub(crate) async fn module(
+    args: ModuleArgs,
+    reader: &Reader<'_>,
+    global: &GlobalArgs,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    let data = reader.data_dir(global.data_dir.as_ref())?;
+    match args.command {
+        ModuleCommand::New(args) => new::new(&args, printer).await,
+        ModuleCommand::Render(args) => render::render(&args, &data, printer).await,
+        ModuleCommand::Lint(args) => lint::lint(&args, &data, printer).await,
+        ModuleCommand::Run(args) => local::run(&args, data, printer).await,
+        ModuleCommand::Inputs(args) => inputs::inputs(&args, &data, printer).await,
+    }
+}
+
+fn of_module(error: lilypad_sdk::module::ModuleError) -> Failure {
+    of_sdk(&Error::from(error))
+}
+
+/// A module that was named: its files, and what it is called in errors.
+struct Which {
+    checkout: Checkout,
+    shown: String,
+}
+
+/// Finds the module: a folder as it is now, or a checkout of what a reference names.
+async fn which(args: &WhichArgs, data: &std::path::Path) -> Result<Which, Failure> {
+    let shown = args.module.clone();
+    let path = args.module_path.as_deref().unwrap_or(TEMPLATE_PATH);
+    let folder = PathBuf::from(&args.module);
+    // A name without tag can be a folder only; with one it may be both, and means the reference.
+    let is_folder = !args.module.contains(':') && folder.is_dir();
+    let reference =
+        if is_folder { Ok(ModuleReference::Directory(folder)) } else { ModuleReference::parse(&args.module) };
+    let reference = reference.map_err(|error| of_module(error).hint("or name a folder that is there, such as ."))?;
+    let checkout = match &reference {
+        ModuleReference::Directory(folder) => Checkout::folder(folder, path).map_err(of_module)?,
+        reference => {
+            let fetcher = Fetcher::new(data, FetchPolicy::own()).with_embedded();
+            let reference = reference.clone().with_path(path).map_err(of_module)?;
+            let source = fetcher.resolve(&reference).await.map_err(of_module)?;
+            fetcher.fetch(&source).await.map_err(of_module)?
+        }
+    };
+    Ok(Which { checkout, shown })
+}
+
+fn given(args: &GivenInputs) -> Result<BTreeMap<String, String>, Failure> {
+    args.input.iter().map(|text| parse_input_flag(text).map_err(of_module)).collect()
+}
+
+/// Whether a document is wanted rather than lines for people.
+fn wants_json(flag: bool, printer: &Printer) -> bool {
+    flag || printer.format() != OutputFormat::Plain
+}
+
+/// Prints a document: over several lines for `json`, on one for `ndjson`.
+fn print_json(value: &serde_json::Value, printer: &Printer) {
+    let text = if printer.format() == OutputFormat::Ndjson { format!("{value}\n") } else { format!("{value:#}\n") };
+    printer.raw(&text);
+}
