@@ -27,7 +27,7 @@ pub struct TemplateInput {
 
 /// The inputs a template reads, in the order in which it first reads them, with their defaults. Nothing is run.
 ///
-/// `name` is the template's name in error texts, as for [`render`](super::render).
+/// `name` is the template's name in error texts, as for [`render`](fn@super::render).
 ///
 /// # Errors
 /// [`ModuleError::Template`] when the template cannot be parsed.

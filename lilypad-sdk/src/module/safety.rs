@@ -185,11 +185,11 @@ pub(super) fn stray(expected: &Node, found: &Node, harmless: &str) -> Option<Str
     }
 }
 
-/// Renders a module for its creator: as [`render`](super::render), and values that the template would corrupt are refused,
+/// Renders a module for its creator: as [`render`](fn@super::render), and values that the template would corrupt are refused,
 /// naming the input and the action.
 ///
 /// # Errors
-/// As [`render`](super::render); [`ModuleError::InputBreaks`] for a value that leaves no JSON, [`ModuleError::InputInjects`]
+/// As [`render`](fn@super::render); [`ModuleError::InputBreaks`] for a value that leaves no JSON, [`ModuleError::InputInjects`]
 /// for one that changes members other than its own.
 pub fn render_checked(
     template: impl AsRef<[u8]>,

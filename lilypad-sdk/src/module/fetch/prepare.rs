@@ -78,7 +78,7 @@ impl Checkout {
     /// corrupt are refused. Errors call the module `shown`. Gives the inputs as an offer carries them, and the module.
     ///
     /// # Errors
-    /// As [`InputSchema::apply`], [`render_checked`] and [`Checkout::inputs_schema`].
+    /// As [`InputSchema::apply`], [`render_checked`](crate::module::render_checked) and [`Checkout::inputs_schema`].
     pub fn prepare(
         &self,
         shown: &str,
