@@ -51,7 +51,8 @@ pub(super) fn case(seed: u64, number: u64) -> Case {
     let mut writer = Writer::new(random);
     let kind = writer.random.below(100);
     let template = match kind {
-        0..80 => writer.template().into_bytes(),
+        0..12 => writer.harmless().into_bytes(),
+        12..80 => writer.template().into_bytes(),
         80..94 => {
             let mut bytes = writer.template().into_bytes();
             for _ in 0..1 + writer.random.below(2) {
@@ -135,6 +136,50 @@ pub(super) const WORDS: &[&str] = &[
     "text", "é", "\u{2028}", "=", ":=", ",", "\"", "'", "`", "\\", "%", "_", "+1", "1e5", ".5", "{", "}", "!",
     "nosuch ", "\t", "\r\n", "\u{0}", "urlquery ", "println ", "range $i, $e := ", "range $i, $e = ", "else if ",
     "else with ",
+];
+
+// Words of well-formed templates, most of them.
+
+#[rustfmt::skip]
+pub(super) const INTEGERS: &[&str] = &[
+    "0", "1", "2", "3", "-1", "5", "+7", "10", "42", "65", "0x1F", "0b101", "0o17", "017", "1_000", "0x_f", "'a'",
+    "'\\n'", "'é'", "'\\x41'", "'\\''", "'\\u01F4'", "128056", "1114112", "55296", "9223372036854775807",
+    "-9223372036854775808", "100000", "1000001", "173",
+];
+/// Numbers that are none, or none that can be used.
+#[rustfmt::skip]
+pub(super) const BAD_NUMBERS: &[&str] = &[
+    "9223372036854775808", "18446744073709551615", "18446744073709551616", "08", "1e1000", "1__0", "0x", "1e", "0b2",
+    "3k", "'ab'", "''", "1+i", "5-ei", "0x1+2i", "1e999+1i", "0b1+1i", "1_+1i", "1+0x1p1i", "1+2", "-i", "+.", "0x1.8",
+    "0x.p1", "1p4", "1i2", "'\\q'", "1.2.3",
+];
+#[rustfmt::skip]
+pub(super) const FLOATS: &[&str] = &[
+    "0.0", "1.5", "-2.5", ".5", "1.", "1e3", "1e21", "1E-7", "2.5e10", "0x1p-2", "0x1.8p3", "123456.789", "1_0.5",
+    "-0.0", "1e6", "99999.95", "5e-324", "1.7976931348623157e308", "0.1", "1e100", "0X1.FFFFFFFFFFFFFP+1023", "3e0",
+    "100000.0", "1000000.0",
+];
+pub(super) const COMPLEXES: &[&str] = &["1i", "2.5i", "1+2i", "-1.5-2e3i", "0i", "0x1p2i", "1e3+0i", "-0.0+0i", "1_0i"];
+pub(super) const FUNCTIONS: &[&str] = &[
+    "and", "or", "not", "len", "index", "slice", "print", "println", "printf", "js", "html", "urlquery", "eq", "ne",
+    "lt", "le", "gt", "ge", "call", "subst", "printf", "printf", "index", "eq", "subst", "js",
+];
+
+#[rustfmt::skip]
+pub(super) const BETWEEN: &[&str] = &[
+    " ", "\n", "x", "abc ", " \n\t y", "é", "}}", "{", "\"", "\r\n", ",", "  ", "漢\u{a0}", "%d", "\u{0}", "- ", "/*",
+    "{\"k\": ",
+];
+
+#[rustfmt::skip]
+pub(super) const INDEXES: &[&str] = &[
+    "0", "1", "2", "3", "-1", "\"a\"", "\"m\"", "\"missing\"", "nil", "9", "1.0", "(len .)",
+    "(index \"\\x01\\x02\" 0)",
+];
+
+#[rustfmt::skip]
+pub(super) const ARGUMENT_INDEXES: &[&str] = &[
+    "[1]", "[2]", "[3]", "[0]", "[9]", "[]", "[x]", "[", "[-1]", "[99999999]",
 ];
 
 /// Changes a few bytes: something goes, comes, is doubled or trades places.

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::template_cases::{FIELDS, Random, TEXTS};
+use super::template_cases::{
+    ARGUMENT_INDEXES, BAD_NUMBERS, BETWEEN, COMPLEXES, FIELDS, FLOATS, FUNCTIONS, INDEXES, INTEGERS, Random, TEXTS,
+};
 
 /// Writes one template.
 pub(super) struct Writer {
@@ -12,48 +14,6 @@ pub(super) struct Writer {
     ranges: usize,
     depth: usize,
 }
-
-#[rustfmt::skip]
-const INTEGERS: &[&str] = &[
-    "0", "1", "2", "3", "-1", "5", "+7", "10", "42", "65", "0x1F", "0b101", "0o17", "017", "1_000", "0x_f", "'a'",
-    "'\\n'", "'é'", "'\\x41'", "'\\''", "'\\u01F4'", "128056", "1114112", "55296", "9223372036854775807",
-    "-9223372036854775808", "1000000", "173",
-];
-/// Numbers that are none, or none that can be used.
-#[rustfmt::skip]
-const BAD_NUMBERS: &[&str] = &[
-    "9223372036854775808", "18446744073709551615", "18446744073709551616", "08", "1e1000", "1__0", "0x", "1e", "0b2",
-    "3k", "'ab'", "''", "1+i", "5-ei", "0x1+2i", "1e999+1i", "0b1+1i", "1_+1i", "1+0x1p1i", "1+2", "-i", "+.", "0x1.8",
-    "0x.p1", "1p4", "1i2", "'\\q'", "1.2.3",
-];
-#[rustfmt::skip]
-const FLOATS: &[&str] = &[
-    "0.0", "1.5", "-2.5", ".5", "1.", "1e3", "1e21", "1E-7", "2.5e10", "0x1p-2", "0x1.8p3", "123456.789", "1_0.5",
-    "-0.0", "1e6", "99999.95", "5e-324", "1.7976931348623157e308", "0.1", "1e100", "0X1.FFFFFFFFFFFFFP+1023", "3e0",
-    "100000.0", "1000000.0",
-];
-const COMPLEXES: &[&str] = &["1i", "2.5i", "1+2i", "-1.5-2e3i", "0i", "0x1p2i", "1e3+0i", "-0.0+0i", "1_0i"];
-const FUNCTIONS: &[&str] = &[
-    "and", "or", "not", "len", "index", "slice", "print", "println", "printf", "js", "html", "urlquery", "eq", "ne",
-    "lt", "le", "gt", "ge", "call", "subst", "printf", "printf", "index", "eq", "subst", "js",
-];
-
-#[rustfmt::skip]
-const BETWEEN: &[&str] = &[
-    " ", "\n", "x", "abc ", " \n\t y", "é", "}}", "{", "\"", "\r\n", ",", "  ", "漢\u{a0}", "%d", "\u{0}", "- ", "/*",
-    "{\"k\": ",
-];
-
-#[rustfmt::skip]
-const INDEXES: &[&str] = &[
-    "0", "1", "2", "3", "-1", "\"a\"", "\"m\"", "\"missing\"", "nil", "9", "1.0", "(len .)",
-    "(index \"\\x01\\x02\" 0)",
-];
-
-#[rustfmt::skip]
-const ARGUMENT_INDEXES: &[&str] = &[
-    "[1]", "[2]", "[3]", "[0]", "[9]", "[]", "[x]", "[", "[-1]", "[99999999]",
-];
 
 impl Writer {
     fn push(&mut self, text: &str) {
@@ -84,6 +44,70 @@ impl Writer {
         let items = 1 + writer.random.below(5);
         writer.list(items);
         std::mem::take(&mut writer.out)
+    }
+
+    /// Actions that rarely fail, so that all of them are seen: formats with anything, escapers, comparisons of like with like.
+    pub(super) fn harmless(&mut self) -> String {
+        for _ in 0..2 + self.random.below(7) {
+            self.open();
+            match self.random.below(10) {
+                0..6 => {
+                    self.push("printf ");
+                    self.format(false);
+                    self.constants(0, 5);
+                }
+                6 => {
+                    let name = self.random.one(&["print", "println", "html", "js", "urlquery"]);
+                    self.push(name);
+                    self.constants(0, 4);
+                }
+                7 => {
+                    let name = self.random.one(&["js", "html", "urlquery", "len", "not", "print", "printf \"%q\""]);
+                    self.push(name);
+                    self.space();
+                    self.string();
+                }
+                8 => {
+                    let name = self.random.one(&["eq", "ne", "lt", "le", "gt", "ge"]);
+                    self.push(name);
+                    let family = self.random.below(8);
+                    for _ in 0..2 {
+                        self.space();
+                        self.of_family(family);
+                    }
+                }
+                _ => {
+                    let name = self.random.one(&["and", "or", "eq", "index .", "slice \"héllo\""]);
+                    self.push(name);
+                    self.constants(1, 3);
+                }
+            }
+            self.close();
+            self.text();
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    /// Constants, fields and dot, each after a space.
+    fn constants(&mut self, least: usize, most: usize) {
+        for _ in 0..least + self.random.below(most + 1 - least) {
+            self.space();
+            let text = match self.random.below(8) {
+                0 | 1 => self.random.one(INTEGERS),
+                2 | 3 => self.random.one(FLOATS),
+                4 => self.random.one(COMPLEXES),
+                5 => self.random.one(&["true", "false", "nil", ".", "$"]),
+                6 => {
+                    self.string();
+                    continue;
+                }
+                _ => {
+                    self.field();
+                    continue;
+                }
+            };
+            self.push(text);
+        }
     }
 
     fn scope(&mut self, inside: impl FnOnce(&mut Self)) {
@@ -544,8 +568,8 @@ impl Writer {
     fn number(&mut self, format: &mut String, chance: usize) {
         if self.random.percent(chance) {
             format.push_str(self.random.one(&[
-                "0", "1", "2", "3", "5", "8", "10", "12", "20", "010", "25", "*", "*", "[1]*", "[2]*", "9999999", "-3",
-                "77",
+                "0", "1", "2", "3", "5", "8", "10", "12", "20", "010", "25", "*", "*", "[1]*", "[2]*", "9000",
+                "99999999", "-3", "77",
             ]));
         }
     }
