@@ -18,10 +18,15 @@ use std::{
 use serde_json::{Value, json};
 
 /// The contracts whose artifacts the SDK carries.
-pub const CONTRACTS: [&str; 6] = [
+pub const CONTRACTS: [&str; 11] = [
+    "ExampleClient",
     "LilypadController",
     "LilypadMediationRandom",
+    "LilypadOnChainJobCreator",
     "LilypadPayments",
+    "LilypadPow",
+    "LilypadPowProxy",
+    "LilypadProxyAdmin",
     "LilypadStorage",
     "LilypadToken",
     "LilypadUsers",

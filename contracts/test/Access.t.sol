@@ -2,6 +2,10 @@
 pragma solidity 0.8.37;
 
 import {LilypadToken} from "../src/LilypadToken.sol";
+import {ILilypadController} from "../src/interfaces/ILilypadController.sol";
+import {ILilypadErrors} from "../src/interfaces/ILilypadErrors.sol";
+import {ILilypadPayments} from "../src/interfaces/ILilypadPayments.sol";
+import {ILilypadToken} from "../src/interfaces/ILilypadToken.sol";
 import {DealTypes} from "../src/types/DealTypes.sol";
 import {SharedStructs} from "../src/types/SharedStructs.sol";
 import {Base} from "./Base.t.sol";
@@ -166,6 +170,91 @@ contract AccessTest is Base {
     }
 
     // While paused no balance, escrow or agreement changes.
+
+    function test_every_change_of_a_neighbour_is_announced() public {
+        string[6] memory names = ["Storage", "Users", "Payments", "Mediation", "JobCreator", "Pow"];
+        bytes4[6] memory setters = [
+            controller.setStorageAddress.selector,
+            controller.setUsersAddress.selector,
+            controller.setPaymentsAddress.selector,
+            controller.setMediationAddress.selector,
+            controller.setJobCreatorAddress.selector,
+            controller.setPowAddress.selector
+        ];
+        address[6] memory before = [
+            controller.getStorageAddress(),
+            controller.getUsersAddress(),
+            controller.getPaymentsAddress(),
+            controller.getMediationAddress(),
+            controller.getJobCreatorAddress(),
+            controller.getPowAddress()
+        ];
+        for (uint256 i = 0; i < 6; i++) {
+            vm.expectEmit(true, true, false, true, address(controller));
+            emit ILilypadController.NeighbourChanged(names[i], before[i], address(0xABC));
+            (bool ok,) = address(controller).call(abi.encodeWithSelector(setters[i], address(0xABC)));
+            vm.assertTrue(ok, names[i]);
+        }
+    }
+
+    function test_settings_of_the_money_are_announced() public {
+        vm.expectEmit(true, true, false, true, address(payments));
+        emit ILilypadPayments.TokenChanged(address(token), address(0xABC));
+        payments.setTokenAddress(address(0xABC));
+        vm.expectEmit(true, false, false, true, address(payments));
+        emit ILilypadPayments.TokenLocked(address(0xABC));
+        payments.disableChangeTokenAddress();
+        vm.expectEmit(true, true, false, true, address(token));
+        emit ILilypadToken.TreasuryChanged(TREASURY, address(0xABC));
+        token.setTreasuryAddress(address(0xABC));
+    }
+
+    // What Payments asks its controller and the storage contract for.
+
+    function getStorageAddress() external view returns (address) {
+        return address(this);
+    }
+
+    function getMediationAddress() external view returns (address) {
+        return address(this);
+    }
+
+    function getMediator(string calldata) external pure returns (address) {
+        return MEDIATOR;
+    }
+
+    function getJobCost(string calldata) external pure returns (uint256) {
+        return 10;
+    }
+
+    /// @dev Driven as a controller of ours never does: a settlement that would leave a deposit behind.
+    function test_a_settlement_leaves_nothing_behind_or_fails() public {
+        payments.setControllerAddress(address(this));
+        payments.agreeJobCreator(ID, JC, 30, 7);
+        payments.agreeResourceProvider(ID, RP, 10);
+        expectError(ILilypadErrors.EscrowNotEmpty.selector, RP);
+        payments.acceptResult(ID, RP, JC, 10, 30, 40, 7);
+        payments.addResult(ID, RP, 40, 10);
+        expectError(ILilypadErrors.EscrowNotEmpty.selector, JC);
+        payments.mediationAcceptResult(ID, RP, JC, 10, 30, 40, 5);
+        expectError(ILilypadErrors.EscrowNotEmpty.selector, JC);
+        payments.mediationRejectResult(ID, RP, JC, 30, 40, 5);
+        payments.checkResult(ID, JC, 7, 5);
+        expectError(ILilypadErrors.EscrowNotEmpty.selector, JC);
+        payments.acceptResult(ID, RP, JC, 10, 30, 40, 7);
+        expectError(ILilypadErrors.EscrowNotEmpty.selector, RP);
+        payments.timeoutSubmitResults(ID, RP, JC, 30, 10);
+        expectError(ILilypadErrors.EscrowNotEmpty.selector, JC);
+        payments.timeoutJudgeResults(ID, RP, JC, 40, 7);
+        expectError(ILilypadErrors.EscrowNotEmpty.selector, RP);
+        payments.giveUp(ID, RP, JC);
+        expectError(ILilypadErrors.EscrowNotEmpty.selector, RP);
+        payments.timeoutAgreeRefundResourceProvider(ID, RP, 10);
+        expectError(ILilypadErrors.EscrowNotEmpty.selector, JC);
+        payments.timeoutAgreeRefundJobCreator(ID, JC, 30, 7);
+        payments.timeoutMediateResult(ID, RP, JC, 30, 40, 5);
+        vm.assertTrue(isEmpty(ID, RP) && isEmpty(ID, JC), "nothing left");
+    }
 
     function test_pause_stops_a_deal_at_every_step() public {
         string memory paused = "ERC20Pausable: token transfer while paused";

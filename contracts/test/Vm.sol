@@ -17,6 +17,8 @@ interface Vm {
     function setBlockhash(uint256 blockNumber, bytes32 blockHash) external;
     function prevrandao(bytes32 value) external;
     function load(address account, bytes32 slot) external view returns (bytes32);
+    function addr(uint256 key) external pure returns (address);
+    function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function label(address account, string calldata name) external;
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory);
