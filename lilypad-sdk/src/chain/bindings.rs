@@ -106,6 +106,72 @@ sol! {
         function showUsersInList(uint8 serviceType) external view returns (address[]);
     }
 
+    struct Job { address callingContract; address payee; uint256 deposit; uint256 deadline; uint8 status; bool acknowledged; }
+    struct PowSubmission { address walletAddress; string nodeId; uint256 nonce; uint256 start_timestamp; uint256 complete_timestamp; bytes32 challenge; uint256 difficulty; }
+
+    interface JobCreator {
+        function initialize(address _tokenAddress) external;
+        function setControllerAddress(address _controllerAddress) external;
+        function getControllerAddress() external view returns (address);
+        function getTokenAddress() external view returns (address);
+        function getRequiredDeposit() external view returns (uint256);
+        function setRequiredDeposit(uint256 cost) external;
+        function nextJobID() external view returns (uint256);
+        function heldDeposits() external view returns (uint256);
+        function authorizeClient(address client) external;
+        function revokeClient(address client) external;
+        function isAuthorizedClient(address payee, address client) external view returns (bool);
+        function runJob(string module, string[] inputs, address payee) external returns (uint256);
+        function submitResults(uint256 id, string dealId, string dataId) external;
+        function failJob(uint256 id, string reason) external;
+        function timeoutJob(uint256 id) external;
+        function redeliver(uint256 id) external;
+        function getJob(uint256 id) external view returns (Job);
+        function getJobResult(uint256 id) external view returns (string dealId, string dataId);
+        event JobAdded(uint256 id, address calling_contract, address payee, string module, string[] inputs);
+        event JobOrdered(uint256 indexed id, address indexed callingContract, address indexed payee, uint256 deposit);
+        event JobDelivered(uint256 indexed id, string dealId, string dataId);
+        event JobCallback(uint256 indexed id, bool succeeded);
+        event JobRefunded(uint256 indexed id, address indexed payee, uint256 deposit, string reason);
+    }
+
+    interface Pow {
+        function initialize() external;
+        function triggerNewPowRound() external;
+        function generateChallenge(string nodeId) external;
+        function submitWork(uint256 nonce, string nodeId) external;
+        function change_difficulty(uint256 difficulty) external;
+        function calculate_difficulty() external view returns (uint256);
+        function targetDifficulty() external view returns (uint256);
+        function checkTimeWindow() external view;
+        function window_start() external view returns (uint256);
+        function window_end() external view returns (uint256);
+        function validProofs() external view returns (uint256);
+        function getMiners() external view returns (address[]);
+        function getMinerCount() external view returns (uint256);
+        function getMinerPowSubmissionCount(address addr) external view returns (uint256);
+        function lastChallenges(address) external view returns (bytes32 challenge, uint256 difficulty, string nodeId, uint256 timestamp);
+        function getMinerPowSubmissions(address addr) external view returns (PowSubmission[]);
+        event GenerateChallenge(bytes32 challenge, uint256 difficulty);
+        event NewPowRound();
+        event ValidPOWSubmitted(address walletAddress, string nodeId, uint256 nonce, uint256 start_timestamp, uint256 complete_timestamp, bytes32 challenge, uint256 difficulty);
+    }
+
+    interface PowProxy {
+        constructor(address implementation, address admin);
+    }
+
+    interface ExampleClient {
+        function initialize(address _jobManagerAddress) external;
+        function setJobManagerAddress(address _jobManagerAddress) external;
+        function runCowsay(string message) external;
+        function getJobResult(uint256 _jobID) external view returns (string);
+        function submitResults(uint256 id, string dealId, string dataId) external;
+        event JobCreated(uint256 id, string message);
+        event JobCompleted(uint256 id, string dealId, string dataId);
+        event JobCancelled(uint256 id, string reason);
+    }
+
     interface Errors {
         error AmountTooLarge(uint256 amount);
         error TimeTooLarge(uint256 time);
@@ -121,6 +187,20 @@ sol! {
         error ZeroAddress();
         error OwnershipCannotBeRenounced();
         error Reentered();
+        error MalformedModule();
+        error MalformedInput(uint256 index);
+        error TooManyInputs(uint256 count, uint256 max);
+        error ClientNotAuthorized(address payee, address client);
+        error WrongJobStatus(uint256 id, uint8 status);
+        error AlreadyAcknowledged(uint256 id);
+        error JobNotTimedOut(uint256 id, uint256 deadline);
+        error NotEnoughGas();
+        error DepositsHeld(uint256 amount);
+        error TransferFailed();
+        error UnexpectedResult(address sender, uint256 id);
+        error NoJobManager();
+        error RoundAlreadyProven(address miner);
+        error DifficultyOutOfBounds(uint256 min, uint256 max);
     }
 }
 
@@ -162,6 +242,19 @@ mod tests {
         let payments = abi(include_str!("../../abi/LilypadPayments.json"));
         let mediation = abi(include_str!("../../abi/LilypadMediationRandom.json"));
         let controller = abi(include_str!("../../abi/LilypadController.json"));
+        let jobs = abi(include_str!("../../abi/LilypadOnChainJobCreator.json"));
+        let pow = abi(include_str!("../../abi/LilypadPow.json"));
+        let example = abi(include_str!("../../abi/ExampleClient.json"));
+        calls_exist::<JobCreator::JobCreatorCalls>("job creator", &jobs);
+        calls_exist::<Pow::PowCalls>("pow", &pow);
+        calls_exist::<ExampleClient::ExampleClientCalls>("example client", &example);
+        events_exist::<JobCreator::JobCreatorEvents>("job creator", &JobCreator::JobCreatorEvents::SELECTORS, &jobs);
+        events_exist::<Pow::PowEvents>("pow", &Pow::PowEvents::SELECTORS, &pow);
+        events_exist::<ExampleClient::ExampleClientEvents>(
+            "example client",
+            &ExampleClient::ExampleClientEvents::SELECTORS,
+            &example,
+        );
         calls_exist::<Token::TokenCalls>("token", &token);
         calls_exist::<Users::UsersCalls>("users", &users);
         calls_exist::<Storage::StorageCalls>("storage", &storage);
@@ -173,7 +266,7 @@ mod tests {
         events_exist::<Mediation::MediationEvents>("mediation", &Mediation::MediationEvents::SELECTORS, &mediation);
 
         let known: HashSet<[u8; 4]> = Errors::ErrorsErrors::selectors().collect();
-        for contract in [token, users, storage, payments, mediation, controller] {
+        for contract in [token, users, storage, payments, mediation, controller, jobs, pow, example] {
             for error in contract.errors() {
                 assert!(known.contains(&error.selector().0), "error {} is not decoded", error.signature());
             }

@@ -71,6 +71,8 @@ pub async fn run<H: Host>(host: &H) {
     Box::pin(reads_events_once(&world)).await;
     Box::pin(survives_a_reorganisation(&world)).await;
     Box::pin(registers_a_service(&world)).await;
+    Box::pin(super::conformance_jobs::contracts_order_jobs(&world)).await;
+    Box::pin(super::conformance_jobs::providers_prove_their_work(&world)).await;
     Box::pin(shares_a_key(host, &world)).await;
     Box::pin(shares_a_key_through_a_lock_file(&world)).await;
     Box::pin(resumes_without_paying_twice(&world)).await;

@@ -1,11 +1,12 @@
 //! Deploys the set of contracts, wires it and funds the parties.
 //!
 //! The order is fixed, so the first development account on a fresh chain always creates the addresses of
-//! [`Network::local`](super::Network::local). Source: contracts.md §1.11, without the contracts that do not exist yet.
+//! [`Network::local`](super::Network::local). Source: contracts.md §1.11. The proof-of-work contract is only reachable
+//! through its proxy, and is initialised in the proxy's own deployment.
 
 use alloy_primitives::{Address, address};
 
-/// Stands in the controller for the two contracts that this set does not have; it refuses the zero address.
+/// Stood in the controller of earlier sets for the contracts that those did not have; it refuses the zero address.
 pub(super) const UNUSED: Address = address!("0x000000000000000000000000000000000000dEaD");
 
 #[cfg(feature = "devnet")]
@@ -18,7 +19,6 @@ mod run {
     use futures_util::future::try_join_all;
     use serde::Deserialize;
 
-    use super::UNUSED;
     use crate::{
         chain::{Chain, ChainCall, ChainError, Contracts, RpcChain, TxOptions, bindings as sol, call::Prepared},
         types::Amount,
@@ -28,6 +28,13 @@ mod run {
     const STEP_GAS: u64 = 8_000_000;
     /// Supply of the token in whole tokens, all of it the deployer's.
     const SUPPLY: u64 = 1_000_000_000;
+
+    // Steps that create a contract whose address is needed before.
+    const JOB_CREATOR: u64 = 15;
+    const EXAMPLE_CLIENT: u64 = 18;
+    const POW: u64 = 20;
+    const PROXY_ADMIN: u64 = 21;
+    const POW_PROXY: u64 = 22;
 
     /// Who gets what after the deployment.
     #[derive(Clone, Debug)]
@@ -41,6 +48,8 @@ mod run {
         pub tokens: Amount,
         /// Where slashed collateral goes; `None` leaves it with the deployer.
         pub treasury: Option<Address>,
+        /// Who runs the jobs that contracts order and is paid for them; `None` makes it the deployer.
+        pub job_service: Option<Address>,
     }
 
     impl Default for DeployConfig {
@@ -50,6 +59,7 @@ mod run {
                 ether: Amount::from_tokens(10),
                 tokens: Amount::from_tokens(100_000),
                 treasury: None,
+                job_service: None,
             }
         }
     }
@@ -73,9 +83,10 @@ mod run {
             users: at(6),
             mediation: at(8),
             controller: at(10),
-            job_creator: None,
-            pow: None,
+            job_creator: Some(at(JOB_CREATOR)),
+            pow: Some(at(POW_PROXY)),
         };
+        let (job_creator, example) = (at(JOB_CREATOR), at(EXAMPLE_CLIENT));
         let controller = contracts.controller;
         let token_arguments = sol::Token::constructorCall {
             name: "Lilypad Token".to_owned(),
@@ -87,8 +98,8 @@ mod run {
             _usersAddress: contracts.users,
             _paymentsAddress: contracts.payments,
             _mediationAddress: contracts.mediation,
-            _jobCreatorAddress: UNUSED,
-            _powAddress: UNUSED,
+            _jobCreatorAddress: job_creator,
+            _powAddress: at(POW_PROXY),
         };
         let mut steps = vec![
             create("Token", include_str!("../../abi/LilypadToken.json"), &token_arguments.abi_encode())?,
@@ -123,6 +134,25 @@ mod run {
                 &sol::Mediation::setControllerAddressCall { _controllerAddress: controller },
             ),
         ];
+        // After the others, so that their addresses are those of earlier sets.
+        steps.extend([
+            create("OnChainJobCreator", include_str!("../../abi/LilypadOnChainJobCreator.json"), &[])?,
+            call("OnChainJobCreator", job_creator, &sol::JobCreator::initializeCall { _tokenAddress: contracts.token }),
+            call(
+                "OnChainJobCreator",
+                job_creator,
+                &sol::JobCreator::setControllerAddressCall { _controllerAddress: config.job_service.unwrap_or(admin) },
+            ),
+            create("ExampleClient", include_str!("../../abi/ExampleClient.json"), &[])?,
+            call("ExampleClient", example, &sol::ExampleClient::initializeCall { _jobManagerAddress: job_creator }),
+            create("Pow", include_str!("../../abi/LilypadPow.json"), &[])?,
+            create("ProxyAdmin", include_str!("../../abi/LilypadProxyAdmin.json"), &[])?,
+            create(
+                "PowProxy",
+                include_str!("../../abi/LilypadPowProxy.json"),
+                &sol::PowProxy::constructorCall { implementation: at(POW), admin: at(PROXY_ADMIN) }.abi_encode(),
+            )?,
+        ]);
         if let Some(treasury) = config.treasury {
             steps.push(call(
                 "Token",
@@ -156,6 +186,11 @@ mod run {
             contracts.users,
             contracts.mediation,
             contracts.controller,
+            job_creator,
+            example,
+            at(POW),
+            at(PROXY_ADMIN),
+            at(POW_PROXY),
         ];
         if created != expected {
             let message = "another transaction of the deployer came in between; use its key in one place".to_owned();

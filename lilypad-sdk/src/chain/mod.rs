@@ -34,6 +34,8 @@ mod embedded;
 
 #[cfg(all(feature = "devnet", feature = "test-utils"))]
 pub mod conformance;
+#[cfg(all(feature = "devnet", feature = "test-utils"))]
+mod conformance_jobs;
 
 pub use crate::wallet::{SignError, Wallet, WalletError};
 pub use call::{ChainCall, ServiceType, SignedTx, TxJournal, TxOptions, TxReceipt};

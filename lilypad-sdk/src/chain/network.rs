@@ -190,7 +190,7 @@ const DEV: Network = Network {
     auth: AuthMode::Legacy,
 };
 
-// Addresses that the first development account creates at nonces 0, 1, 4, 6, 8 and 10; a test of `deploy` holds them.
+// Addresses that the first development account creates at nonces 0, 1, 4, 6, 8, 10, 15 and 22; a test of `deploy` holds them.
 const LOCAL: Network = Network {
     name: "local",
     chain_id: 31_337,
@@ -202,8 +202,8 @@ const LOCAL: Network = Network {
         users: address!("0x0165878A594ca255338adfa4d48449f69242Eb8F"),
         mediation: address!("0x2279B7A0a67DB372996a5FaB50D91eAA73d2eBe6"),
         controller: address!("0x610178dA211FEF7D417bC0e6FeD39F05609AD788"),
-        job_creator: None,
-        pow: None,
+        job_creator: Some(address!("0x0B306BF915C4d645ff596e518fAf3F9669b97016")),
+        pow: Some(address!("0x4ed7c70F96B99c776995fB64377f0d4aB3B0e1C1")),
     },
     solver: DEV_SOLVER,
     mediators: DEV_MEDIATORS,
@@ -294,8 +294,17 @@ mod tests {
     fn local_addresses_are_those_of_the_first_account() {
         let admin = address!("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
         let local = Network::local().contracts;
-        let expected = [local.token, local.payments, local.storage, local.users, local.mediation, local.controller];
-        for (nonce, address) in [0, 1, 4, 6, 8, 10].into_iter().zip(expected) {
+        let expected = [
+            local.token,
+            local.payments,
+            local.storage,
+            local.users,
+            local.mediation,
+            local.controller,
+            local.job_creator.unwrap(),
+            local.pow.unwrap(),
+        ];
+        for (nonce, address) in [0, 1, 4, 6, 8, 10, 15, 22].into_iter().zip(expected) {
             assert_eq!(admin.create(nonce), address, "nonce {nonce}");
         }
     }

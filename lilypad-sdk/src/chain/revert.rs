@@ -26,7 +26,7 @@ pub enum RevertReason {
     Unknown(Bytes),
 }
 
-/// The custom errors of our contracts. Source: `contracts/src/interfaces/ILilypadErrors.sol`.
+/// The custom errors of our contracts. Source: `contracts/src/interfaces`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the message of each variant says what it is")]
@@ -59,6 +59,34 @@ pub enum ContractError {
     OwnershipCannotBeRenounced,
     #[error("a call came in while another was running")]
     Reentered,
+    #[error("the module is not name:version or host/owner/repository:version")]
+    MalformedModule,
+    #[error("input {index} is not name=value, is too long, or repeats a name")]
+    MalformedInput { index: u64 },
+    #[error("{count} inputs are given, at most {max} are allowed")]
+    TooManyInputs { count: u64, max: u64 },
+    #[error("the payee has not authorized {0} to order jobs at its expense")]
+    ClientNotAuthorized(Address),
+    #[error("job {id} is in status {status}, in which this cannot be done")]
+    WrongJobStatus { id: u64, status: u8 },
+    #[error("the result of job {id} has been taken already")]
+    AlreadyAcknowledged { id: u64 },
+    #[error("job {id} has time until {deadline} seconds after 1970")]
+    JobNotTimedOut { id: u64, deadline: u64 },
+    #[error("too little gas for the callback that the client is owed")]
+    NotEnoughGas,
+    #[error("the token cannot change while {0} wei of deposits are held")]
+    DepositsHeld(U256),
+    #[error("the token refused a transfer")]
+    TransferFailed,
+    #[error("{sender} is not whom a result of job {id} is expected from")]
+    UnexpectedResult { sender: Address, id: u64 },
+    #[error("no job manager was named")]
+    NoJobManager,
+    #[error("{0} has a proof in this round")]
+    RoundAlreadyProven(Address),
+    #[error("the difficulty must be between 2^200 and (2^256 - 1) / 110")]
+    DifficultyOutOfBounds,
 }
 
 impl From<ErrorsErrors> for ContractError {
@@ -78,6 +106,20 @@ impl From<ErrorsErrors> for ContractError {
             ErrorsErrors::ZeroAddress(_) => Self::ZeroAddress,
             ErrorsErrors::OwnershipCannotBeRenounced(_) => Self::OwnershipCannotBeRenounced,
             ErrorsErrors::Reentered(_) => Self::Reentered,
+            ErrorsErrors::MalformedModule(_) => Self::MalformedModule,
+            ErrorsErrors::MalformedInput(e) => Self::MalformedInput { index: small(e.index) },
+            ErrorsErrors::TooManyInputs(e) => Self::TooManyInputs { count: small(e.count), max: small(e.max) },
+            ErrorsErrors::ClientNotAuthorized(e) => Self::ClientNotAuthorized(e.client),
+            ErrorsErrors::WrongJobStatus(e) => Self::WrongJobStatus { id: small(e.id), status: e.status },
+            ErrorsErrors::AlreadyAcknowledged(e) => Self::AlreadyAcknowledged { id: small(e.id) },
+            ErrorsErrors::JobNotTimedOut(e) => Self::JobNotTimedOut { id: small(e.id), deadline: small(e.deadline) },
+            ErrorsErrors::NotEnoughGas(_) => Self::NotEnoughGas,
+            ErrorsErrors::DepositsHeld(e) => Self::DepositsHeld(e.amount),
+            ErrorsErrors::TransferFailed(_) => Self::TransferFailed,
+            ErrorsErrors::UnexpectedResult(e) => Self::UnexpectedResult { sender: e.sender, id: small(e.id) },
+            ErrorsErrors::NoJobManager(_) => Self::NoJobManager,
+            ErrorsErrors::RoundAlreadyProven(e) => Self::RoundAlreadyProven(e.miner),
+            ErrorsErrors::DifficultyOutOfBounds(_) => Self::DifficultyOutOfBounds,
         }
     }
 }

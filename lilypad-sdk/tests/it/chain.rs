@@ -8,8 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alloy_primitives::{Bytes, U256};
 use lilypad_sdk::chain::{
-    Chain as _, ChainError, EmbeddedChain, Network, RpcChain, RpcConfig, Wallet,
+    Chain as _, ChainError, EmbeddedChain, Network, RevertReason, RpcChain, RpcConfig, Wallet,
     conformance::{self, Host, World},
 };
 use serde_json::json;
@@ -232,4 +233,77 @@ async fn settles_a_deal_quickly() {
         let took = world.settle(20).await;
         println!("a deal settles on anvil in {took:?} (median of 20)");
     }
+}
+
+/// Every function of the nine v1 contracts is there on a real node: each call, with arguments of nothing, gets an answer or a
+/// refusal whose reason we know. Only reading beyond the end of an array has none.
+#[tokio::test]
+async fn every_function_answers_on_anvil() {
+    let Some(anvil) = Anvil::start() else { return };
+    let world = World::new(&Node(anvil.http())).await;
+    let (admin, at) = (&world.admin, world.admin.contracts());
+    let owner = admin.address().unwrap();
+    let contracts = [
+        ("controller", at.controller, include_str!("../../abi/LilypadController.json")),
+        ("storage", at.storage, include_str!("../../abi/LilypadStorage.json")),
+        ("payments", at.payments, include_str!("../../abi/LilypadPayments.json")),
+        ("token", at.token, include_str!("../../abi/LilypadToken.json")),
+        ("users", at.users, include_str!("../../abi/LilypadUsers.json")),
+        ("mediation", at.mediation, include_str!("../../abi/LilypadMediationRandom.json")),
+        ("job creator", at.job_creator.unwrap(), include_str!("../../abi/LilypadOnChainJobCreator.json")),
+        ("pow", at.pow.unwrap(), include_str!("../../abi/LilypadPow.json")),
+        ("example client", owner.create(18), include_str!("../../abi/ExampleClient.json")),
+    ];
+    let mut called = 0;
+    for (name, address, artifact) in contracts {
+        let artifact: serde_json::Value = serde_json::from_str(artifact).unwrap();
+        let abi: alloy::json_abi::JsonAbi = serde_json::from_value(artifact["abi"].clone()).unwrap();
+        for function in abi.functions() {
+            called += 1;
+            let what = format!("{name}.{}", function.signature());
+            let input = Bytes::from([function.selector().as_slice(), &nothing(&function.inputs)].concat());
+            match admin.request("eth_call", json!([{ "from": owner, "to": address, "input": input }, "latest"])).await {
+                Ok(answer) => {
+                    let answer: Bytes = serde_json::from_value(answer).unwrap();
+                    assert_eq!(answer.is_empty(), function.outputs.is_empty(), "{what}: {answer}");
+                }
+                Err(ChainError::Refused { code: 3, data, .. }) => {
+                    let known = !matches!(RevertReason::decode(&data), RevertReason::Unknown(_));
+                    assert!(known || matches!(function.name.as_str(), "miners" | "powSubmissions"), "{what}: {data}");
+                }
+                Err(other) => panic!("{what}: {other}"),
+            }
+        }
+    }
+    println!("{called} functions called");
+    assert!(called > 150, "{called}");
+}
+
+/// Arguments of zeros and of no elements, ABI-encoded.
+fn nothing(parameters: &[alloy::json_abi::Param]) -> Vec<u8> {
+    fn word(number: usize) -> [u8; 32] {
+        U256::from(number).to_be_bytes()
+    }
+    fn encode(parameter: &alloy::json_abi::Param) -> (bool, Vec<u8>) {
+        if matches!(parameter.ty.as_str(), "string" | "bytes") || parameter.ty.ends_with("[]") {
+            (true, word(0).to_vec())
+        } else if parameter.ty == "tuple" {
+            let dynamic = parameter.components.iter().any(|component| encode(component).0);
+            (dynamic, nothing(&parameter.components))
+        } else {
+            (false, word(0).to_vec())
+        }
+    }
+    let parts: Vec<(bool, Vec<u8>)> = parameters.iter().map(encode).collect();
+    let head: usize = parts.iter().map(|(dynamic, bytes)| if *dynamic { 32 } else { bytes.len() }).sum();
+    let (mut heads, mut tails) = (Vec::new(), Vec::new());
+    for (dynamic, bytes) in parts {
+        if dynamic {
+            heads.extend(word(head + tails.len()));
+            tails.extend(bytes);
+        } else {
+            heads.extend(bytes);
+        }
+    }
+    [heads, tails].concat()
 }

@@ -41,6 +41,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// The accounts as they are, to go on with in a test of the contracts alone.
+    #[cfg(test)]
+    pub(super) fn accounts(&self) -> super::evm::Db {
+        self.state.db.clone()
+    }
+
     pub(super) fn new(config: EmbeddedConfig) -> (Self, watch::Receiver<BlockHead>) {
         let state = State::new(config);
         let (heads, receiver) = watch::channel(state.head().head());

@@ -192,4 +192,7 @@ impl EmbeddedChain {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+mod differential;
+#[cfg(test)]
 mod tests;

@@ -213,7 +213,7 @@ impl RpcChain {
         }
     }
 
-    async fn read<C: SolCall>(
+    pub(crate) async fn read<C: SolCall>(
         &self,
         (contract, to): (&'static str, Address),
         call: C,
