@@ -23,6 +23,7 @@ mod file;
 mod leftovers;
 mod local;
 mod parts;
+mod standing;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},

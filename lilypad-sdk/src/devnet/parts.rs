@@ -7,6 +7,7 @@ use super::{
     anvil::{self, Anvil},
     file::{self, DevnetInfo, ether},
     leftovers::{self, Note},
+    standing,
 };
 use crate::{
     Error,
@@ -127,15 +128,17 @@ struct OpenChain {
     url: String,
 }
 
+fn rpc_config(config: &DevnetBuilder, url: String) -> RpcConfig {
+    let mut rpc = RpcConfig::for_network(&Network::local());
+    rpc.endpoints = vec![url];
+    rpc.lock_dir = Some(config.paths.locks());
+    rpc
+}
+
 async fn open_chain(config: &DevnetBuilder) -> Result<OpenChain, Error> {
     let admin = dev(ADMIN)?;
     let preset = Network::local();
-    let connect = |url: String| {
-        let mut rpc = RpcConfig::for_network(&preset);
-        rpc.endpoints = vec![url];
-        rpc.lock_dir = Some(config.paths.locks());
-        RpcChain::connect(rpc, Some(admin.clone()))
-    };
+    let connect = |url: String| RpcChain::connect(rpc_config(config, url), Some(admin.clone()));
     match &config.chain {
         ChainChoice::Embedded => {
             let chain = EmbeddedChain::new();
@@ -186,7 +189,13 @@ pub(super) async fn spawn(config: DevnetBuilder) -> Result<DevnetHandle, Error> 
         [&solver, &mediator, &creator].into_iter().chain(&providers).map(Wallet::address).collect();
     let mut deployment = DeployConfig::default();
     (deployment.fund, deployment.ether, deployment.tokens) = (fund, ether(ETHER), Amount::from_tokens(TOKENS));
-    let chain = deploy(&open.admin, &deployment).await?;
+    let chain = match &config.chain {
+        ChainChoice::Embedded | ChainChoice::Anvil => deploy(&open.admin, &deployment).await?,
+        ChainChoice::Rpc(url) => {
+            let rpc = rpc_config(&config, url.clone());
+            standing::find_or_deploy(rpc, &open.admin, dev(ADMIN)?, &config.paths, &deployment).await?
+        }
+    };
     let genesis = chain.genesis_hash().await?.to_string();
     let signed_by = |wallet: &Wallet| -> Arc<dyn DynChain> {
         Arc::new(chain.with_wallet(wallet.clone(), Some(config.paths.locks())))

@@ -286,6 +286,39 @@ async fn a_result_that_finds_no_room_here_is_fetched_once_there_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_starts_again_on_its_chain_goes_on_with_its_deals() {
+    let chain = World::new().await;
+    let paths = Paths { data: chain.folder.path().join("b/data"), state: chain.folder.path().join("b/state") };
+    let start = async || {
+        let builder = Devnet::builder().paths(paths.clone()).announce(true);
+        let stores = StoreChoice::Sqlite(chain.folder.path().join("b/stores"));
+        builder.chain(ChainChoice::Rpc(chain.info.rpc_url.clone())).store(stores).spawn().await.unwrap()
+    };
+    let first = start().await;
+    let (controller, provider) = (first.info().controller, first.info().providers[0]);
+    assert_ne!(controller, chain.info.controller, "contracts of its own");
+    let lilypad = Lilypad::local_with(paths.clone(), None).await.unwrap();
+    let tokens = async |lilypad: &Lilypad, account| lilypad.chain().token_balance(account).await.unwrap();
+    let before = (tokens(&lilypad, lilypad.address()).await, tokens(&lilypad, provider).await);
+    let mut job = lilypad.job("cowsay:v0.0.4").input("Message", "still here").submit().await.unwrap();
+    let id = job.id().to_string();
+    while job.next().await.unwrap().unwrap().state != DealState::DealAgreed {}
+    drop((job, lilypad, first));
+
+    let second = start().await;
+    assert_eq!(second.info().controller, controller);
+    let lilypad = Lilypad::local_with(paths.clone(), None).await.unwrap();
+    let output = lilypad.attach(&id).await.unwrap().output().await.unwrap();
+    assert!(output.stdout().contains("< still here >"), "{}", output.stdout());
+    let price = Amount::from_tokens(1);
+    let after = (before.0.checked_sub(price).unwrap(), before.1.checked_add(price).unwrap());
+    assert_eq!((tokens(&lilypad, lilypad.address()).await, tokens(&lilypad, provider).await), after);
+    for account in [lilypad.address(), provider] {
+        assert_eq!(lilypad.chain().escrow_balance(account).await.unwrap(), Amount::ZERO);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_checked_result_is_confirmed_by_the_mediator() {
     let world = World::new().await;
     let mediator = world.info.mediators[0];
