@@ -53,6 +53,7 @@ pub struct DevnetHandle {
     _rpc: Option<ServerHandle>,
     _anvil: Option<Anvil>,
     announced: Option<Paths>,
+    /// Removed at the end.
     scratch: Option<std::path::PathBuf>,
     /// Of a network whose chain ends with it.
     _note: Option<Note>,
@@ -201,7 +202,12 @@ pub(super) async fn spawn(config: DevnetBuilder) -> Result<DevnetHandle, Error> 
         Arc::new(chain.with_wallet(wallet.clone(), Some(config.paths.locks())))
     };
 
-    let scratch = config.paths.data.join(format!("devnet-{}-{}", std::process::id(), &genesis[2..10]));
+    // Results under way live there, so on a chain that outlives this process the folder does too, under the same name.
+    let is_lasting = matches!(config.chain, ChainChoice::Rpc(_));
+    let scratch = config.paths.data.join(match is_lasting {
+        true => format!("devnet-{}", &genesis[2..18]),
+        false => format!("devnet-{}-{}", std::process::id(), &genesis[2..10]),
+    });
     let note = match &config.chain {
         ChainChoice::Rpc(_) => None,
         ChainChoice::Embedded | ChainChoice::Anvil => {
@@ -294,7 +300,7 @@ pub(super) async fn spawn(config: DevnetBuilder) -> Result<DevnetHandle, Error> 
         _rpc: open.rpc,
         _anvil: open.anvil,
         announced,
-        scratch: Some(scratch),
+        scratch: (!is_lasting).then_some(scratch),
         _note: note,
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! first start on a chain ─► deploy ─► contracts-<genesis>.json in the state folder
-//! next start ─► that file ─► the same contracts, the same stores: jobs under way go on
+//! next start ─► that file ─► the same contracts, stores and files of results: jobs under way go on
 //! ```
 //!
 //! Deals live, with the money that is in escrow for them, in the contracts that they were agreed in, and the stores of every
