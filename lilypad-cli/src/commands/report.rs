@@ -15,7 +15,7 @@
 
 use std::{fs::File, io::Read as _, path::Path};
 
-use lilypad_sdk::{Job, JobOutput, types::DealState};
+use lilypad_sdk::{Job, JobOutput, client::SettlementRecord, types::DealState};
 use serde_json::{Value, json};
 
 use crate::exit::Failure;
@@ -33,6 +33,7 @@ pub(crate) struct Report {
     commit: Value,
     price: Value,
     warnings: Vec<String>,
+    settlement: Value,
     output: Option<Output>,
 }
 
@@ -43,7 +44,6 @@ struct Output {
     stdout: Stream,
     stderr: Stream,
     exit_code: Value,
-    settlement: Value,
 }
 
 /// The beginning of a stream's file.
@@ -97,6 +97,14 @@ impl Report {
         self.state = Some(state);
     }
 
+    /// Takes over what was paid, and the state that the chain gives the deal.
+    pub(crate) fn see_settlement(&mut self, settlement: &SettlementRecord) {
+        self.settlement = serde_json::to_value(settlement).unwrap_or(Value::Null);
+        if let Ok(state) = settlement.state.parse() {
+            self.state = Some(state);
+        }
+    }
+
     /// Takes over the result, which lies in `folder`.
     pub(crate) fn see_output(&mut self, output: &JobOutput, folder: &Path) {
         self.output = Some(Output {
@@ -105,8 +113,8 @@ impl Report {
             stdout: Stream::read(folder, "stdout"),
             stderr: Stream::read(folder, "stderr"),
             exit_code: json!(output.exit_code()),
-            settlement: serde_json::to_value(output.settlement()).unwrap_or(Value::Null),
         });
+        self.see_settlement(output.settlement());
     }
 
     /// The object of one event.
@@ -131,7 +139,7 @@ impl Report {
             "stderr_truncated": of(|o| &o.stderr.is_truncated),
             "stderr_path": of(|o| &o.stderr.path),
             "exit_code": of(|o| &o.exit_code),
-            "settlement": of(|o| &o.settlement),
+            "settlement": self.settlement,
             "warnings": self.warnings,
             "error": failure.map(|f| json!({ "message": f.message, "hints": f.hints, "exit_code": f.exit.code() })),
         })

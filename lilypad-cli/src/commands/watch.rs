@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use lilypad_sdk::{
@@ -21,6 +22,9 @@ use crate::{
 
 /// Most characters of a line about the job, so that a module's name cannot fill the screen.
 const MAX_NOTE_CHARS: usize = 400;
+
+/// How long the report of a failure waits for the chain to say where the money is.
+const SETTLEMENT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// One job on one screen.
 #[derive(Debug)]
@@ -58,7 +62,7 @@ impl Watch<'_> {
                 }
                 // What a later version of the SDK may tell of.
                 Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(self.fail(of_sdk(&error))),
+                Some(Err(error)) => return Err(self.fail_job(job, of_sdk(&error)).await),
                 None => break,
             }
         }
@@ -68,7 +72,7 @@ impl Watch<'_> {
         };
         match output {
             Ok(output) => self.finish(&output),
-            Err(error) => Err(self.fail(of_sdk(&error))),
+            Err(error) => Err(self.fail_job(job, of_sdk(&error)).await),
         }
     }
 
@@ -109,6 +113,17 @@ impl Watch<'_> {
         self.printer.event(&self.report.event("stage", None));
         let (emoji, text) = stage(at.state);
         self.progress.show(emoji, &text);
+    }
+
+    /// Ends with the failure of a job, whose money a program wants to know about as well.
+    async fn fail_job(&mut self, job: &Job, failure: Failure) -> Failure {
+        self.report.see_job(job);
+        if !self.printer.is_plain()
+            && let Ok(Ok(Some(settlement))) = tokio::time::timeout(SETTLEMENT_PATIENCE, job.settlement()).await
+        {
+            self.report.see_settlement(&settlement);
+        }
+        self.fail(failure)
     }
 
     /// Ends the screen and the report with a failure.

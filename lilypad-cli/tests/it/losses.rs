@@ -120,6 +120,17 @@ fn what_goes_wrong_in_a_job_costs_nothing() {
     ledger.costs_nothing(&mut local("./module-loop"), 3, "time limit", "executionTimeoutSeconds");
     guest_module(home, "memory", "");
     ledger.costs_nothing(&mut local("./module-memory"), 1, "memory", "Resources.Memory");
+    let json = ["-n", "local", "--output", "json", "./module-memory"];
+    let told = ledger.costs_nothing(&mut ledger.run(&json), 1, "memory", "Resources.Memory");
+    let told: Value = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!(
+        (told["event"].as_str(), told["state"].as_str()),
+        (Some("failed"), Some("TimeoutSubmitResults")),
+        "{told:#}"
+    );
+    let settlement = &told["settlement"];
+    assert!(settlement["txs"]["resource_provider.give_up"].is_string(), "{told:#}");
+    assert!(settlement["escrow_after"].as_object().unwrap().values().all(|left| left == "0"), "{told:#}");
     guest_module(home, "hello", r#""machine": { "cpu": 99000000, "ram": 100 },"#);
     ledger.costs_nothing(&mut local("./module-hello"), 3, "no provider matched", "machine needs");
     let nobody = "0x000000000000000000000000000000000000dEaD";

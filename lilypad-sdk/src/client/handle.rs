@@ -17,7 +17,7 @@ use super::{
     creator::{CreatorRole, Progress},
     driver::Signal,
     retry::retry,
-    settlement::{self, Receipt},
+    settlement::{self, Receipt, SettlementRecord},
 };
 use crate::{
     Error,
@@ -284,6 +284,21 @@ impl Job {
         let receipt = Receipt { deal, result: result.clone(), settlement: settlement.clone() };
         let receipt = save_receipt(&self.lilypad.inner.config.paths.receipts(), &terms.deal_id, &receipt).await;
         Ok(JobOutput { deal_id: terms.deal_id, dir, result, settlement, receipt })
+    }
+
+    /// What the deal moved so far and where its money stands, read from the chain; `None` without a deal. Also for a job
+    /// that ended without a result, which has no [`JobOutput`].
+    ///
+    /// # Errors
+    /// [`Error::Chain`] when the chain can't be read.
+    pub async fn settlement(&self) -> Result<Option<SettlementRecord>, Error> {
+        let Some(terms) = &self.terms else { return Ok(None) };
+        let chain = self.role.chain.as_deref();
+        let state = match chain {
+            Some(chain) => chain.agreement(&terms.deal_id, 0).await?.state,
+            None => self.machine.as_ref().map(Creator::agreement).unwrap_or_default(),
+        };
+        settlement::read(chain, terms, state, self.from_block).await.map(Some)
     }
 
     /// Leaves the job: cancels it before both parties have agreed, detaches from it after (design.md §11, ruling 6).

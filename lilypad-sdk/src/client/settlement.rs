@@ -10,6 +10,9 @@ use crate::{
     types::{Address, Amount, DealContainer, JobResult, Settlement},
 };
 
+/// The step of a provider that ends a deal without a result.
+const GIVE_UP: &str = "resource_provider.give_up";
+
 /// Settlement of one deal (design.md §11, ruling 22). Amounts are decimal texts of wei.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettlementRecord {
@@ -91,6 +94,15 @@ pub(crate) async fn read(
             payments.push(payment);
         }
     }
+    // The same state by the provider's own word, or because it was silent: only the second costs it its collateral.
+    if payments.iter().any(|p| p.direction == PaymentDirection::Slashed && p.reason == PaymentReason::TimeoutCollateral)
+        && let Some(tx) = record.txs.remove(GIVE_UP)
+    {
+        record.txs.insert("timeout_submit_result".to_owned(), tx);
+        if let Some(gas) = record.gas_used.remove(GIVE_UP) {
+            record.gas_used.insert("timeout_submit_result".to_owned(), gas);
+        }
+    }
     record.escrow_after = escrow_after(terms, &payments);
     record.payments = payments
         .into_iter()
@@ -117,11 +129,9 @@ fn step_of(event: &ChainEventKind, terms: &DealTerms) -> Option<&'static str> {
             AgreementState::MediationRejected => Some("mediator.mediation_reject_result"),
             AgreementState::TimeoutJudgeResults => Some("timeout_judge_result"),
             AgreementState::TimeoutMediateResults => Some("timeout_mediate_result"),
-            AgreementState::DealNegotiating
-            | AgreementState::DealAgreed
-            | AgreementState::ResultsSubmitted
-            | AgreementState::TimeoutAgree
-            | AgreementState::TimeoutSubmitResults => None,
+            AgreementState::TimeoutAgree => Some("timeout_agree"),
+            AgreementState::TimeoutSubmitResults => Some(GIVE_UP),
+            AgreementState::DealNegotiating | AgreementState::DealAgreed | AgreementState::ResultsSubmitted => None,
         },
         _ => None,
     }
