@@ -49,6 +49,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A devnet of this machine lives, but does not answer.
+    #[error("the devnet of process {pid}, which {} announces, does not answer", file.display())]
+    Silent {
+        /// Its process.
+        pid: u32,
+        /// The file that announces it.
+        file: std::path::PathBuf,
+    },
     /// The chain refused.
     #[error(transparent)]
     Chain(#[from] crate::chain::ChainError),
@@ -113,7 +121,7 @@ impl Error {
             Self::Module(error) if error.is_retryable() => ErrorKind::Unreachable,
             Self::Wallet(_) | Self::Network(_) | Self::Module(_) | Self::Usage { .. } => ErrorKind::Usage,
             Self::Funds { .. } => ErrorKind::Funds,
-            Self::Unreachable { .. } => ErrorKind::Unreachable,
+            Self::Unreachable { .. } | Self::Silent { .. } => ErrorKind::Unreachable,
             Self::Chain(error) if error.is_lack_of_funds() => ErrorKind::Funds,
             Self::Chain(error) if error.is_retryable() => ErrorKind::Unreachable,
             Self::Chain(error) if error.is_caller_fault() => ErrorKind::Usage,
@@ -144,6 +152,10 @@ impl Error {
                 "see whether lilypad devnet and its chain still run; without --chain it brings a chain of its own"
                     .to_owned(),
             ),
+            Self::Silent { pid, file } => Some(format!(
+                "see what holds it up, or end it with: kill {pid}; remove {} if that process is another program's",
+                file.display()
+            )),
             Self::Chain(error) => error.hint(),
             Self::Solver(error) => error.hint(),
             #[cfg(feature = "node")]

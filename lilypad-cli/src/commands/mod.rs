@@ -80,7 +80,27 @@ fn not_understood(error: &clap::Error, environment: &Environment) -> ExitCode {
         printer.raw(&text);
         return Exit::Success.into();
     }
-    failed(&usage_failure(&error.render().to_string()), &printer)
+    let rendered = error.render().to_string();
+    let failure = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => no_subcommand(&rendered),
+        _ => usage_failure(&rendered),
+    };
+    failed(&failure, &printer)
+}
+
+/// A command whose subcommand was left out, from the help that the parser would show.
+fn no_subcommand(help: &str) -> Failure {
+    let usage = help.lines().find_map(|line| line.trim().strip_prefix("Usage: ")).unwrap_or("lilypad");
+    let command: Vec<&str> =
+        usage.split_whitespace().take_while(|word| word.chars().all(|c| c.is_ascii_lowercase())).collect();
+    let command = command.join(" ");
+    // Each stands two blanks in; what goes on from the line before stands further in.
+    let listed = help.lines().skip_while(|line| line.trim() != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let named = listed.filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')));
+    let names: Vec<&str> =
+        named.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect();
+    Failure::usage(format!("{command} needs a subcommand"))
+        .hint(format!("one of: {}; see {command} --help", names.join(", ")))
 }
 
 /// The first paragraph of what the parser says, its tips, and the command whose help tells more.

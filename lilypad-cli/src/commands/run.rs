@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use lilypad_sdk::{
-    Error, Job, Lilypad,
-    client::{ConnectConfig, Paths},
-    store::SqliteStore,
-};
+use lilypad_sdk::{Error, Job, Lilypad, client::ConnectConfig, store::SqliteStore};
 
 use super::{failure::of_sdk, report::Report, version::VERSION, watch::Watch};
 use crate::{
@@ -37,7 +33,7 @@ pub(crate) async fn run(settings: &RunSettings, printer: &Printer) -> Result<Exi
 pub(crate) async fn attach(settings: &AttachSettings, printer: &Printer) -> Result<Exit, Failure> {
     let mut watch = watch(printer, &settings.connection, None, &settings.view)?;
     let attached = tokio::select! {
-        attached = find(settings) => attached.map_err(|error| of_sdk(&error)),
+        attached = find(settings) => attached,
         exit = watch.signals.next() => {
             Err(Failure::new(exit, "interrupted before the job was found").hint("the job itself goes on; attach to it again"))
         }
@@ -77,7 +73,7 @@ async fn to_the_end(watch: &mut Watch<'_>, job: Result<(Lilypad, Job), Failure>)
 }
 
 async fn connect(connection: &Connection) -> Result<Lilypad, Error> {
-    let paths = Paths { data: connection.data_dir.clone(), ..Paths::from_env() };
+    let paths = connection.paths();
     match &connection.wallet {
         Some(wallet) if !connection.is_local() => {
             paths.prepare()?;
@@ -125,8 +121,23 @@ async fn submit(settings: &RunSettings) -> Result<(Lilypad, Job), Error> {
     Ok((lilypad, job))
 }
 
-async fn find(settings: &AttachSettings) -> Result<(Lilypad, Job), Error> {
-    let lilypad = connect(&settings.connection).await?;
-    let job = lilypad.attach(&settings.id).await?;
+async fn find(settings: &AttachSettings) -> Result<(Lilypad, Job), Failure> {
+    let connection = &settings.connection;
+    let lilypad = if connection.is_local() {
+        // A network of our own would know nothing of the job.
+        let joined = Lilypad::join_running(connection.paths(), connection.wallet.clone()).await;
+        joined.map_err(|error| of_sdk(&error))?.ok_or_else(no_devnet)?
+    } else {
+        connect(connection).await.map_err(|error| of_sdk(&error))?
+    };
+    let job = lilypad.attach(&settings.id).await.map_err(|error| of_sdk(&error))?;
     Ok((lilypad, job))
+}
+
+fn no_devnet() -> Failure {
+    let message = "no lilypad devnet runs on this machine, and a network local inside `lilypad run` ends with it";
+    Failure::new(Exit::Unreachable, message).hint(
+        "start `lilypad devnet` again, with the same --chain URL if it had one; a chain of its own ends with the devnet, \
+         and the jobs with it",
+    )
 }

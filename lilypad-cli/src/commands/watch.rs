@@ -26,6 +26,10 @@ const MAX_NOTE_CHARS: usize = 400;
 /// How long the report of a failure waits for the chain to say where the money is.
 const SETTLEMENT_PATIENCE: Duration = Duration::from_secs(5);
 
+/// What becomes of the tokens of a deal that the provider had not agreed to.
+const LOCKED: &str =
+    "nothing was paid; what was locked for the deal comes back by itself, within about a minute of the agreement";
+
 /// One job on one screen.
 #[derive(Debug)]
 pub(crate) struct Watch<'a> {
@@ -140,8 +144,8 @@ impl Watch<'_> {
         self.report.see_job(job);
         let (event, failure) = match interrupted {
             Interrupted::Cancelled => {
-                let failure = Failure::new(exit, "interrupted, the job was cancelled").hint("nothing was paid");
-                ("cancelled", failure)
+                let failure = Failure::new(exit, "interrupted, the job was cancelled");
+                ("cancelled", failure.hint(if job.is_locked().await { LOCKED } else { "nothing was paid" }))
             }
             Interrupted::Detached if self.network_ends => {
                 let failure = Failure::new(exit, "interrupted, and the network in this process ended with it");

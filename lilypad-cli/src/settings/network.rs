@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use lilypad_sdk::{
     chain::{GivenContracts, Network},
+    client::Paths,
     wallet::Wallet,
 };
 
@@ -33,6 +34,11 @@ impl Connection {
     /// Whether the network is the one on this machine.
     pub(crate) fn is_local(&self) -> bool {
         is_local(&self.network)
+    }
+
+    /// The folders of this machine.
+    pub(crate) fn paths(&self) -> Paths {
+        Paths { data: self.data_dir.clone(), ..Paths::from_env() }
     }
 
     pub(crate) fn resolve(

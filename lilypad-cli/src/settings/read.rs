@@ -93,6 +93,13 @@ impl Reader<'_> {
             return Err(Failure::usage("invalid value for --data-dir: it is empty")
                 .hint("name a folder of your own, or leave --data-dir out"));
         }
+        if path.to_string_lossy().contains(char::is_control) {
+            let origin = if flag.is_some() { "--data-dir" } else { env::DATA_DIR.name };
+            return Err(Failure::usage(format!(
+                "invalid value for {origin}: {path:?} has a line break or another control character in it"
+            ))
+            .hint(format!("set {origin} again, to a plain name such as /home/me/data")));
+        }
         std::path::absolute(&path).map_err(|error| {
             Failure::usage(format!("data folder {}: {error}", path.display()))
                 .hint("name it from the root, as /home/me/data")

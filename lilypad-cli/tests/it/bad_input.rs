@@ -34,6 +34,8 @@ fn malformed_keys_are_described_and_never_repeated() {
     let phrase = "test test test test test test test test test test test junk";
     let cases = [
         (phrase, "this looks like a seed phrase (12 words)"),
+        (&phrase.replace(' ', ", "), "this looks like a seed phrase (12 words)"),
+        (&phrase.replace(' ', ","), "this looks like a seed phrase (12 words)"),
         ("ac0974", "64 hexadecimal characters, this one has 6"),
         ("zz0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80", "character 1"),
         ("0000000000000000000000000000000000000000000000000000000000000000", "range of valid keys"),
@@ -182,7 +184,7 @@ fn a_program_reads_every_failure_as_one_object() {
             (&["run", MODULE, "--web3-private-key", "ac0974"], 2),
             (&["run", "-n", "local", MODULE, "--data-dir", "/dev/null"], 2),
             (&["run", MODULE, "--web3-private-key", KEY, "--web3-rpc-url", &dead], 5),
-            (&["jobs", "attach", "-n", "local", "QmNoSuchJob"], 2),
+            (&["jobs", "attach", "-n", "local", "QmNoSuchJob"], 5),
             (&["devnet", "--chain", &dead], 5),
             (&["devnet", "--listen", "0.0.0.0"], 2),
         ];
@@ -192,6 +194,40 @@ fn a_program_reads_every_failure_as_one_object() {
             assert_document(&run(&[words, &[attached.as_str()]].concat(), &[]), code);
         }
     }
+}
+
+#[test]
+fn a_command_without_its_subcommand_says_which_there_are() {
+    run(&["jobs"], &[]).assert_fails(2, "lilypad jobs needs a subcommand", "attach");
+    run(&["module"], &[]).assert_fails(2, "lilypad module needs a subcommand", "new, render, lint, run, inputs");
+}
+
+#[test]
+fn a_data_folder_with_a_line_break_is_refused() {
+    for odd in ["/tmp/a\nb", "\n", "/tmp/\u{1b}[31m"] {
+        for verb in [&["run", "-n", "local", MODULE][..], &["devnet"], &["jobs", "attach", "-n", "local", "Qm"]] {
+            run(verb, &[("DATA_DIR", odd)]).assert_fails(2, "invalid value for DATA_DIR", "/home/me/data");
+            let by_flag = [verb, &["--data-dir", odd]].concat();
+            run(&by_flag, &[]).assert_fails(2, "invalid value for --data-dir", "/home/me/data");
+        }
+    }
+}
+
+#[test]
+fn a_long_reference_is_cut() {
+    for module in ["x".repeat(3000), format!("./{}", "x".repeat(3000))] {
+        let finished = run(&["run", "-n", "local", &module], &[]);
+        finished.assert_fails(2, "xxx…", "");
+        assert!(finished.stderr.len() < 600, "{} bytes", finished.stderr.len());
+    }
+}
+
+#[test]
+fn nothing_is_attached_to_on_a_network_that_is_not_there() {
+    let home = tempfile::tempdir().unwrap();
+    let finished = finish(lilypad(home.path()).args(["jobs", "attach", "-n", "local", "QmNoSuchJob"]));
+    finished.assert_fails(5, "no lilypad devnet runs on this machine", "lilypad devnet");
+    assert_eq!(std::fs::read_dir(home.path().join("data")).unwrap().count(), 0, "no network was started");
 }
 
 #[test]

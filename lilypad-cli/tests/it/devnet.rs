@@ -96,6 +96,20 @@ fn what_a_killed_devnet_leaves_goes_with_the_next_one() {
 }
 
 #[test]
+fn a_devnet_that_lives_but_does_not_answer_is_said() {
+    let devnet = Devnet::start(&[], &[]);
+    let home = tempfile::tempdir().unwrap();
+    let dead = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    crate::interrupts::announce(home.path(), &devnet, &dead);
+    let (pid, file) = (devnet.info["pid"].to_string(), home.path().join("state/lilypad/devnet.json"));
+    for verb in [&["run", "-n", "local", MODULE][..], &["devnet"], &["jobs", "attach", "-n", "local", "Qm"]] {
+        let finished = finish(lilypad(home.path()).args(verb));
+        finished.assert_fails(5, &format!("process {pid}, which {}", file.display()), &format!("kill {pid}"));
+    }
+    assert!(file.exists());
+}
+
+#[test]
 fn failures_cost_nothing_and_say_why() {
     let devnet = Devnet::start(&[], &[]);
     let creator = devnet.text("job_creator").to_owned();

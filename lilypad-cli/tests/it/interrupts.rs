@@ -84,7 +84,7 @@ fn message(from: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
 }
 
 /// Announces the devnet in `home`, with its chain at `rpc`.
-fn announce(home: &Path, devnet: &Devnet, rpc: &str) {
+pub(crate) fn announce(home: &Path, devnet: &Devnet, rpc: &str) {
     let state = home.join("state/lilypad");
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&state).unwrap();
     let mut info = devnet.info.clone();

@@ -164,13 +164,35 @@ fn what_is_wrong_with_a_module_is_said() {
     run(&["./text"]).assert_fails(2, "module ./text renders to no JSON: line 3, column 3", "the line reads \"oops\"");
     run(&["./empty"]).assert_fails(2, "module ./empty renders to no JSON", "the template is empty");
     run(&["./asks"]).assert_fails(2, "module ./asks renders to no JSON", "-i Job=");
-    run(&["./engineless"]).assert_fails(2, "no engine", "Docker.Image");
+    run(&["./engineless"]).assert_fails(2, "module ./engineless: job has no engine", "Docker.Image");
+    // Faults of the files, before anybody pays.
+    let wasm = |name: &str, path: &str| {
+        let entry = format!(r#"{{"StorageSource": "LocalDirectory", "SourcePath": "{path}"}}"#);
+        let spec = format!(r#"{{"Engine": "Wasm", "Wasm": {{"EntryModule": {entry}}}}}"#);
+        write(name, &format!(r#"{{"machine": {{}}, "job": {{"APIVersion": "V1beta1", "Spec": {spec}}}}}"#));
+    };
+    wasm("fileless", "a.wasm");
+    wasm("textual", "a.wasm");
+    wasm("pathless", "../a.wasm");
+    wasm("linked", "a.wasm");
+    std::fs::write(home.path().join("textual/a.wasm"), "this is no wasm").unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", home.path().join("linked/a.wasm")).unwrap();
+    run(&["./fileless"]).assert_fails(2, "file \"a.wasm\" of module ./fileless: there is no such file", "put the file");
+    run(&["./textual"]).assert_fails(2, "file \"a.wasm\" of module ./textual: it is no WebAssembly", "the file");
+    run(&["./pathless"]).assert_fails(2, "module ./pathless: job cannot run: entry module", "job.Spec");
+    run(&["./linked"]).assert_fails(2, "of module ./linked: it is a link that leads out", "the file");
+    write("undefined", "{{ range .x }}{{ end }}{{ template \"zz\" }}");
+    run(&["./undefined"]).assert_fails(2, "template \"zz\" not defined", "correct the template at that line");
     run(&["./absent"]).assert_fails(2, "module folder ./absent does not exist", "lilypad_module.json.tmpl");
     run(&["./bare"]).assert_fails(2, "module folder ./bare has no file lilypad_module.json.tmpl", "the template");
     run(&["./broken/lilypad_module.json.tmpl"]).assert_fails(2, "is no folder", "lilypad_module.json.tmpl");
     // Git, told to go through a port where nobody listens: as without internet. What is carried is named.
     std::fs::write(home.path().join(".gitconfig"), "[http]\n\tproxy = http://127.0.0.1:1\n").unwrap();
-    run(&["cowsay:v9.9.9"]).assert_fails(2, "has no tag, branch or commit \"v9.9.9\"", "v0.0.4");
+    run(&["cowsay:v9.9.9"]).assert_fails(
+        2,
+        "which this program carries, has no tag, branch or commit \"v9.9.9\"",
+        "v0.0.4",
+    );
     // Not carried by the SDK, so it is looked for where modules live, which can't be reached.
     run(&["no-such-module-anywhere:v1"]).assert_fails(5, "lilypad-module-no-such-module-anywhere", "connection");
     run(&["cowsay:v0.0.4", "--detach"]).assert_fails(2, "--detach", "lilypad devnet");

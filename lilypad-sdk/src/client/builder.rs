@@ -7,7 +7,7 @@ use crate::{
     Error,
     api::ResourceOfferQuery,
     deal::roles::CreatorLimits,
-    module::{Module, ModuleReference, ModuleSource, input_warnings},
+    module::{Checkout, Module, ModuleReference, ModuleSource, input_warnings},
     types::{Address, Amount, DealPricing, JobOffer, PricingMode, Settlement, Target, TrustedParties, U256},
 };
 
@@ -37,6 +37,7 @@ struct Resolved {
     module: Module,
     inputs: BTreeMap<String, String>,
     warnings: Vec<String>,
+    checkout: Checkout,
 }
 
 impl JobBuilder {
@@ -124,9 +125,10 @@ impl JobBuilder {
     pub async fn submit(self) -> Result<Job, Error> {
         let lilypad = self.lilypad.clone();
         let inner = &lilypad.inner;
-        let Resolved { source, module, inputs, warnings } = self.resolve().await?;
+        let Resolved { source, module, inputs, warnings, checkout } = self.resolve().await?;
         let inputs_path = input_folder::check_declared(&self.module, &module, self.inputs_path.as_deref())?;
-        module.workload()?;
+        let workload = module.workload().map_err(|error| error.in_module(&self.module))?;
+        checkout.check_files(&workload).map_err(|error| error.in_module(&self.module))?;
         let (from_block, ()) = tokio::try_join!(self.check_funds(), self.check_roles())?;
         let offer = JobOffer {
             created_at: now(),
@@ -176,9 +178,10 @@ impl JobBuilder {
         }
         let source = inner.fetcher.resolve(&reference).await?;
         let checkout = inner.fetcher.fetch(&source).await?;
-        let (inputs, module) = checkout.prepare(&self.module, &self.inputs)?;
+        let (inputs, module) =
+            checkout.prepare(&self.module, &self.inputs).map_err(|error| error.in_module(&self.module))?;
         let warnings = input_warnings(checkout.template()?, &self.module, &inputs)?;
-        Ok(Resolved { source, module, inputs, warnings })
+        Ok(Resolved { source, module, inputs, warnings, checkout })
     }
 
     /// Refuses the key of a service: two programs would share its nonces, and no deal may name one party twice.

@@ -330,6 +330,14 @@ impl Job {
         }
     }
 
+    /// Whether our part of the deal is locked on chain, as it is where we agreed and the provider did not. It comes back when
+    /// the time to agree is over. `false` where the chain does not say.
+    pub async fn is_locked(&self) -> bool {
+        let (Some(terms), Some(chain)) = (&self.terms, &self.role.chain) else { return false };
+        let asked = tokio::time::timeout(Duration::from_secs(3), chain.agreement(&terms.deal_id, 0)).await;
+        matches!(asked, Ok(Ok(found)) if found.job_creator_agreed_at.is_some() && !found.state.is_final())
+    }
+
     fn result_folder(&self, deal: &DealId) -> PathBuf {
         self.lilypad.inner.config.paths.downloads().join(deal.as_str())
     }

@@ -4,6 +4,7 @@ use std::{
     fs, io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::PathBuf,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,24 @@ pub(super) fn path(paths: &Paths) -> PathBuf {
     paths.state.join("devnet.json")
 }
 
+/// Whether process `pid` is the one that wrote something at `written`: it lives, and did not start after that.
+fn is_writer(pid: u32, written: std::time::SystemTime) -> bool {
+    if !cfg!(target_os = "linux") {
+        return true;
+    }
+    let started = || {
+        // The name in brackets may hold anything; the numbers come after the last bracket. Start time is field 22, in
+        // hundredths of a second after boot.
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let ticks: u64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+        let boot = fs::read_to_string("/proc/stat").ok()?;
+        let boot: u64 = boot.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+        Some(std::time::UNIX_EPOCH + Duration::from_secs(boot) + Duration::from_millis(ticks.saturating_mul(10)))
+    };
+    // The boot time is a whole second, and moves with the clock.
+    started().is_some_and(|started| started <= written + Duration::from_secs(5))
+}
+
 /// The devnet that is announced, if its process lives.
 pub(super) fn read(paths: &Paths) -> Option<DevnetInfo> {
     let path = path(paths);
@@ -60,7 +79,7 @@ pub(super) fn read(paths: &Paths) -> Option<DevnetInfo> {
     }
     let text = fs::read(path).ok()?;
     let info: DevnetInfo = serde_json::from_slice(&text).ok()?;
-    fs::exists(format!("/proc/{}", info.pid)).unwrap_or(true).then_some(info)
+    is_writer(info.pid, meta.modified().ok()?).then_some(info)
 }
 
 /// Announces a devnet; the file appears at once and whole.
@@ -135,6 +154,11 @@ mod tests {
         let paths = Paths { data: dir.path().join("data"), state: dir.path().to_owned() };
         // Beyond the largest process id.
         write(&paths, &DevnetInfo { pid: 4_194_305, ..info() }).unwrap();
+        assert_eq!(read(&paths), None);
+        // This process is younger than the file: its id was given out again.
+        write(&paths, &info()).unwrap();
+        let file = fs::File::options().write(true).open(path(&paths)).unwrap();
+        file.set_modified(std::time::SystemTime::now() - Duration::from_secs(7 * 24 * 3600)).unwrap();
         assert_eq!(read(&paths), None);
     }
 }

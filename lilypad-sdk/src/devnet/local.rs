@@ -17,9 +17,28 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// The development account of creators.
 const CREATOR: usize = 5;
 
-/// The devnet that is announced and answers.
-pub(super) async fn running(paths: &Paths) -> Option<DevnetInfo> {
-    let info = file::read(paths)?;
+/// The devnet that is announced; `None` when there is none, or its process is gone.
+///
+/// # Errors
+/// [`Error::Silent`] when its process lives but does not answer.
+pub(super) async fn running(paths: &Paths) -> Result<Option<DevnetInfo>, Error> {
+    let Some(info) = file::read(paths) else { return Ok(None) };
+    if answers(&info).await {
+        return Ok(Some(info));
+    }
+    // It may have ended while it was asked.
+    if file::read(paths).is_none() {
+        return Ok(None);
+    }
+    Err(Error::Silent { pid: info.pid, file: file::path(paths) })
+}
+
+/// Whether a devnet answers, and is the one that was announced.
+async fn answers(info: &DevnetInfo) -> bool {
+    is_there(info).await.unwrap_or(false)
+}
+
+async fn is_there(info: &DevnetInfo) -> Option<bool> {
     let auth = HttpAuth::Bound {
         wallet: Wallet::random(),
         domain: RequestDomain { solver: info.solver, chain_id: info.chain_id, controller: info.controller },
@@ -32,7 +51,7 @@ pub(super) async fn running(paths: &Paths) -> Option<DevnetInfo> {
     rpc.endpoints = vec![info.rpc_url.clone()];
     let genesis = async { RpcChain::connect(rpc, None).await.ok()?.genesis_hash().await.ok() };
     let genesis = tokio::time::timeout(ANSWER, genesis).await.ok()??;
-    (genesis.to_string() == info.genesis).then_some(info)
+    Some(genesis.to_string() == info.genesis)
 }
 
 impl Lilypad {
@@ -40,7 +59,8 @@ impl Lilypad {
     /// starts a whole network in this process that lives as long as the connection.
     ///
     /// # Errors
-    /// As [`Lilypad::connect`]; [`Error::Node`] when the network can't start.
+    /// As [`Lilypad::connect`]; [`Error::Node`] when the network can't start, [`Error::Silent`] when the devnet of this
+    /// machine does not answer.
     pub async fn local() -> Result<Self, Error> {
         Self::local_with(Paths::from_env(), None).await
     }
@@ -50,16 +70,25 @@ impl Lilypad {
     /// # Errors
     /// As [`Lilypad::local`].
     pub async fn local_with(paths: Paths, wallet: Option<Wallet>) -> Result<Self, Error> {
-        let wallet = match wallet.or_else(|| Wallet::dev(CREATOR)) {
-            Some(wallet) => wallet,
-            None => return Err(Error::Usage { what: "no key".to_owned(), hint: String::new() }),
-        };
+        let wallet = creator(wallet)?;
         paths.prepare()?;
-        if let Some(info) = running(&paths).await {
+        if let Some(info) = running(&paths).await? {
             return Self::join(&info, paths, wallet).await;
         }
         let devnet = Devnet::builder().paths(paths.clone()).spawn().await?;
         Self::inside(devnet, paths, wallet).await
+    }
+
+    /// Joins the devnet that runs on this machine, and starts none: `None` where none runs.
+    ///
+    /// # Errors
+    /// As [`Lilypad::local`].
+    pub async fn join_running(paths: Paths, wallet: Option<Wallet>) -> Result<Option<Self>, Error> {
+        paths.prepare()?;
+        match running(&paths).await? {
+            Some(info) => Self::join(&info, paths, creator(wallet)?).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Joins a devnet of another process.
@@ -84,6 +113,13 @@ impl Lilypad {
         lilypad.keep(Box::new(devnet));
         Ok(lilypad)
     }
+}
+
+/// The given key, else that of the development account of creators.
+fn creator(wallet: Option<Wallet>) -> Result<Wallet, Error> {
+    wallet
+        .or_else(|| Wallet::dev(CREATOR))
+        .ok_or_else(|| Error::Usage { what: "no key".to_owned(), hint: "give a key with WEB3_PRIVATE_KEY".to_owned() })
 }
 
 fn config(info: &DevnetInfo, paths: Paths) -> ConnectConfig {

@@ -6,7 +6,7 @@
 //!                              ├─► solver on loopback ─ registered on chain
 //!                              ├─► n providers (WASM; Docker where an engine answers) and a mediator
 //!                              └─► devnet.json in the state folder: how other terminals join
-//! Lilypad::local() ─► joins the devnet of that file if it answers, else starts one in this process
+//! Lilypad::local() ─► joins the devnet of that file, else starts one in this process
 //! ```
 //!
 //! The smallest program that uses it stands at the front page of this crate and runs there as a doctest.
@@ -14,7 +14,7 @@
 //! The keys are the well-known development keys, so everything listens on loopback and refuses web pages and other hosts
 //! (design.md §11, ruling 11).
 //!
-//! Invariants: one devnet file at a time, and one that does not answer is replaced; dropping the handle ends every part.
+//! Invariants: one devnet file at a time; that of a process that is gone is replaced, one that lives but does not answer is told of; dropping the handle ends every part.
 //! Lost when it stops: with the embedded chain or an anvil of its own everything, since that chain lives in memory; results
 //! that creators fetched stay in their data folder. What a killed one leaves is removed when the next one starts.
 

@@ -173,7 +173,7 @@ pub(super) async fn spawn(config: DevnetBuilder) -> Result<DevnetHandle, Error> 
     config.paths.prepare()?;
     leftovers::sweep(&config.paths);
     if config.announce
-        && let Some(other) = super::local::running(&config.paths).await
+        && let Some(other) = super::local::running(&config.paths).await?
     {
         return Err(Error::Usage {
             what: format!("a devnet runs already (process {})", other.pid),

@@ -110,6 +110,11 @@ impl std::error::Error for ExecutorError {
     }
 }
 
+/// A module's file as strangers may read of it: where a provider keeps it is nobody's business.
+fn name(path: &Path) -> std::path::Display<'_> {
+    path.file_name().map_or(path, Path::new).display()
+}
+
 /// The causes of a run without a result.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -143,7 +148,7 @@ pub enum FailureKind {
         cause: String,
     },
     /// The module's file cannot be read.
-    #[error("module '{}' is missing: {cause}", path.display())]
+    #[error("module '{}' is missing: {cause}", name(path))]
     ModuleMissing {
         /// The file.
         path: PathBuf,
@@ -151,7 +156,7 @@ pub enum FailureKind {
         cause: String,
     },
     /// The module's file is another one than the job names.
-    #[error("module '{}' has sha256 {found}, expected {expected}", path.display())]
+    #[error("module '{}' has sha256 {found}, expected {expected}", name(path))]
     HashMismatch {
         /// The file.
         path: PathBuf,
@@ -161,7 +166,7 @@ pub enum FailureKind {
         found: String,
     },
     /// The module is no valid WebAssembly, or needs what is not there.
-    #[error("module '{}' cannot be loaded: {cause}", path.display())]
+    #[error("module '{}' cannot be loaded: {cause}", name(path))]
     InvalidModule {
         /// The file.
         path: PathBuf,
@@ -250,6 +255,12 @@ impl FailureKind {
             ),
             Self::NotAllowed { .. } => "ask for less in the template, or find a provider that allows it".into(),
             Self::HashMismatch { .. } => "update the sha256 in the template, or restore the module".into(),
+            Self::ModuleMissing { .. } => "commit the file, where EntryModule in the template says".into(),
+            Self::InvalidModule { .. } => "build the module anew: it must be WebAssembly (wasm32-wasip1)".into(),
+            Self::MissingEntryPoint { .. } => "name a function that the module exports as EntryPoint".into(),
+            Self::StartFailed { .. } => "correct the program that Entrypoint in the template names".into(),
+            Self::Trapped { .. } => "this is a fault of the program; its messages are in the job's stderr".into(),
+            Self::OutputLimit { .. } => "let the job write less".into(),
             Self::TimeLimit { .. } => "give the job more time (Timeout in the template)".into(),
             Self::OutOfMemory { .. } => {
                 "ask for more memory (Resources.Memory in the template; none means 1 GB)".into()

@@ -9,7 +9,7 @@ use super::template::TemplateError;
 #[non_exhaustive]
 pub enum ModuleError {
     /// The text is no module reference.
-    #[error("invalid module reference {reference:?}: {why}")]
+    #[error("invalid module reference {:?}: {why}", short(reference))]
     Reference {
         /// The text.
         reference: String,
@@ -25,7 +25,7 @@ pub enum ModuleError {
         why: &'static str,
     },
     /// A folder that was to be run as a module is none.
-    #[error("module folder {folder} {why}")]
+    #[error("module folder {} {why}", short(folder))]
     Folder {
         /// The folder, as it was given.
         folder: String,
@@ -132,16 +132,21 @@ pub enum ModuleError {
         bad_value: bool,
     },
     /// The job names no Docker image and no WASM module.
-    #[error("job has no engine: neither job.Spec.Docker.Image nor job.Spec.Wasm.EntryModule is set")]
-    NoEngine,
+    #[error("{}job has no engine: neither job.Spec.Docker.Image nor job.Spec.Wasm.EntryModule is set", prefix(module))]
+    NoEngine {
+        /// Module, as in error texts; empty until [`ModuleError::in_module`] names it.
+        module: String,
+    },
     /// The job cannot run as it is written.
-    #[error("job cannot run: {}", problems.join("; "))]
+    #[error("{}job cannot run: {}", prefix(module), problems.join("; "))]
     Job {
+        /// Module, as in error texts; empty until [`ModuleError::in_module`] names it.
+        module: String,
         /// What is wrong, one text each.
         problems: Vec<String>,
     },
     /// The repository does not exist or cannot be reached.
-    #[error("unknown module {repo}: {why}")]
+    #[error("unknown module {}: {}", short(repo), why.replace(repo.as_str(), &short(repo)))]
     UnknownModule {
         /// URL of the repository.
         repo: String,
@@ -151,7 +156,7 @@ pub enum ModuleError {
         unreachable: bool,
     },
     /// The repository has no such tag, branch or commit.
-    #[error("module {repo} has no tag, branch or commit {reference:?}")]
+    #[error("module {} has no tag, branch or commit {reference:?}", short(repo))]
     UnknownRef {
         /// URL of the repository.
         repo: String,
@@ -169,7 +174,7 @@ pub enum ModuleError {
         why: &'static str,
     },
     /// A file of the module cannot be used.
-    #[error("file {path:?} of module {module}: {why}")]
+    #[error("file {path:?} of module {}: {why}", short(module))]
     File {
         /// The module's repository or folder.
         module: String,
@@ -237,6 +242,22 @@ pub enum Blame {
     Inputs,
 }
 
+/// Most characters of a reference that an error shows.
+const SHOWN_CHARACTERS: usize = 120;
+
+/// The beginning of a text that may be of any length.
+fn short(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN_CHARACTERS).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn prefix(module: &str) -> String {
+    if module.is_empty() { String::new() } else { format!("module {}: ", short(module)) }
+}
+
 /// Whether a module is a folder of the person's own, whose author is at hand.
 fn is_folder(module: &str) -> bool {
     module.starts_with(['.', '/'])
@@ -251,6 +272,18 @@ fn mend(module: &str, own: &str) -> String {
 }
 
 impl ModuleError {
+    /// The same fault, of a module that is called `shown`, as the person named it; that of a job or a file in its repository.
+    #[must_use]
+    pub fn in_module(self, shown: &str) -> Self {
+        let module = shown.to_owned();
+        match self {
+            Self::NoEngine { .. } => Self::NoEngine { module },
+            Self::Job { problems, .. } => Self::Job { module, problems },
+            Self::File { path, why, .. } => Self::File { module, path, why },
+            other => other,
+        }
+    }
+
     /// What the person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -290,7 +323,7 @@ impl ModuleError {
             )),
             Self::InputsFile { module, .. } => Some(mend(module, "correct the file; docs/modules.md has its format")),
             Self::InputValue { hint, .. } => Some(hint.clone()),
-            Self::NoEngine => Some("the module's author must set Docker.Image, or Engine Wasm with an EntryModule".to_owned()),
+            Self::NoEngine { .. } => Some("the module's author must set Docker.Image, or Engine Wasm with an EntryModule".to_owned()),
             Self::Job { .. } => Some("the module's author must correct job.Spec".to_owned()),
             Self::UnknownModule { unreachable: true, .. } => {
                 Some("check the network connection and the host name".to_owned())
@@ -337,7 +370,7 @@ impl ModuleError {
             | Self::InputsFile { .. }
             | Self::InputValue { .. }
             | Self::Member { .. }
-            | Self::NoEngine
+            | Self::NoEngine { .. }
             | Self::Job { .. }
             | Self::UnknownModule { .. }
             | Self::UnknownRef { .. }
@@ -365,7 +398,7 @@ impl ModuleError {
             Self::Template { missing, .. } | Self::NoJson { missing, .. } => !missing.is_empty(),
             Self::Member { .. }
             | Self::InputsFile { .. }
-            | Self::NoEngine
+            | Self::NoEngine { .. }
             | Self::Job { .. }
             | Self::File { .. }
             | Self::NoGit { .. }

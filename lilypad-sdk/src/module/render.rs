@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::decode::{self, Unreadable};
 use super::json::{self, Syntax};
 use super::spec::Module;
-use super::template::{Template, Value};
+use super::template::{Template, TemplateError, Value};
 use super::{Blame, ModuleError, ModuleSource};
 
 /// Longest piece of a broken line that an error shows, in characters.
@@ -71,7 +71,10 @@ fn render_text_for(
 ) -> Result<Vec<u8>, ModuleError> {
     let fail = |source, missing| ModuleError::Template { module: shown.to_owned(), missing, source };
     let template = Template::parse(file, template).map_err(|error| fail(error, Vec::new()))?;
-    template.execute(&encoded(inputs)).map_err(|error| fail(error, missing(&template, inputs)))
+    template.execute(&encoded(inputs)).map_err(|error| {
+        let lacking = lacking(&error, missing(&template, inputs));
+        fail(error, lacking)
+    })
 }
 
 /// Decodes a rendered module file.
@@ -105,6 +108,17 @@ pub(super) fn encoded(inputs: &BTreeMap<String, String>) -> Value {
 /// Inputs the template asks for that were not given.
 fn missing(template: &Template, inputs: &BTreeMap<String, String>) -> Vec<String> {
     template.fields().into_iter().filter(|name| !inputs.contains_key(name)).collect()
+}
+
+/// Which of the inputs that were not given the failure is about: those at the place that it names, all when it says that a
+/// value is missing, none when it is about something else.
+fn lacking(error: &TemplateError, missing: Vec<String>) -> Vec<String> {
+    let text = error.to_string();
+    let place = text.split_once("executing ").map_or("", |(_, place)| place);
+    if ["nil", "invalid value", "no value"].iter().any(|words| place.contains(words)) {
+        return missing;
+    }
+    missing.into_iter().filter(|name| place.contains(&format!(".{name}"))).collect()
 }
 
 fn no_json(rendered: &[u8], syntax: Syntax, name: &str) -> ModuleError {
@@ -183,6 +197,10 @@ mod tests {
         assert!(hint("{\n  oops\n}", "m:v1", &[]).contains("tell its author"));
         assert!(hint(r#"{"a": "{{.A}}"}"#, "./m", &[("A", "x")]).contains("try a plain value"));
         assert!(hint("{{", "./m", &[]).contains("correct the template"));
+        let undefined = r#"{{ range .x }}{{end}}{{ template "zz" }}"#;
+        assert_eq!(hint(undefined, "./m", &[]), "correct the template at that line");
+        assert!(hint(undefined, "m:v1", &[]).contains("tell its author"));
+        assert!(hint(r#"{{ subst "%s" .x }}{{ template "zz" }}"#, "./m", &[]).contains("-i x="));
     }
 
     #[test]

@@ -148,7 +148,7 @@ impl Module {
         };
         let program = if spec.engine == Some(Engine::Wasm) { self.wasm(&mut problems)? } else { self.docker()? };
         if !problems.0.is_empty() {
-            return Err(ModuleError::Job { problems: problems.0 });
+            return Err(ModuleError::Job { module: String::new(), problems: problems.0 });
         }
         Ok(Workload { program, resources, network, outputs, timeout, mounts_inputs: self.input_files.is_declared() })
     }
@@ -156,7 +156,7 @@ impl Module {
     fn docker(&self) -> Result<Program, ModuleError> {
         let docker = &self.job.spec.docker;
         if docker.image.is_empty() {
-            return Err(ModuleError::NoEngine);
+            return Err(ModuleError::NoEngine { module: String::new() });
         }
         Ok(Program::Docker(DockerProgram {
             image: docker.image.clone(),
@@ -170,7 +170,7 @@ impl Module {
     fn wasm(&self, problems: &mut Problems) -> Result<Program, ModuleError> {
         let wasm = &self.job.spec.wasm;
         if wasm.entry_module == StorageSpec::default() {
-            return Err(ModuleError::NoEngine);
+            return Err(ModuleError::NoEngine { module: String::new() });
         }
         let mut imports = Vec::new();
         for import in wasm.import_modules.as_deref().unwrap_or_default() {

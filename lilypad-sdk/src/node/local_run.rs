@@ -75,7 +75,8 @@ impl LocalRun {
     pub async fn run(self, executors: &ExecutorSet) -> Result<RunReport, Error> {
         let (_, module) = self.checkout.prepare(&self.shown, &self.inputs)?;
         let input_dir = check_declared(&self.shown, &module, self.inputs_path.as_deref())?;
-        let job = module.workload()?;
+        let job = module.workload().map_err(|error| error.in_module(&self.shown))?;
+        self.checkout.check_files(&job).map_err(|error| error.in_module(&self.shown))?;
         let kind = match job.program {
             Program::Docker(_) => ExecutorKind::Docker,
             Program::Wasm(_) => ExecutorKind::Wasm,
@@ -104,7 +105,7 @@ impl LocalRun {
 
 fn refused(shown: &str, error: WorkshopError) -> Error {
     match error {
-        WorkshopError::Module(error) => Error::Module(error),
+        WorkshopError::Module(error) => Error::Module(error.in_module(shown)),
         WorkshopError::Unsupported(why) => Error::Usage {
             what: format!("module {shown}: {why}"),
             hint: "a run on this machine has no GPU, no network by domain and no file from elsewhere; see `lilypad module lint`"
@@ -130,7 +131,9 @@ fn failed(shown: &str, error: &ExecutorError) -> Error {
     } else {
         format!("module {shown} gave no result: {}: {tail}", error.reason())
     };
-    let hint = error.hint().unwrap_or_default();
+    let hint = error
+        .hint()
+        .unwrap_or_else(|| "correct what the message names; `lilypad module lint` may tell more".to_owned());
     match error.kind() {
         crate::executor::FailureKind::TimeLimit { .. } => Error::Timeout { what, hint },
         _ => Error::Job { what, hint },

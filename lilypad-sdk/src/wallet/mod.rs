@@ -74,8 +74,11 @@ impl Wallet {
         if text.is_empty() {
             return Err(WalletError::Empty);
         }
-        let words = text.split_whitespace().count();
-        let wordy = text.split_whitespace().all(|word| word.chars().all(char::is_alphabetic));
+        // Some wallets export a phrase with other marks between the words; no key holds one of them.
+        let between = |c: char| c.is_whitespace() || ",;|+_-./".contains(c);
+        let words = || text.split(between).filter(|word| !word.is_empty());
+        let wordy = words().all(|word| word.chars().all(char::is_alphabetic));
+        let words = words().count();
         if words > 1 && (SEED_PHRASE_WORDS.contains(&words) || wordy) {
             return Err(WalletError::SeedPhrase { words });
         }
@@ -194,6 +197,10 @@ mod tests {
         let error = Wallet::from_private_key(phrase).unwrap_err();
         assert_eq!(error, WalletError::SeedPhrase { words: 12 });
         assert!(!error.to_string().contains("junk") && !error.hint().contains("junk"));
+        for between in [",", ", ", ";", "\n", "-", " | "] {
+            let error = Wallet::from_private_key(&phrase.replace(' ', between)).unwrap_err();
+            assert_eq!(error, WalletError::SeedPhrase { words: 12 }, "{between:?}");
+        }
         assert_eq!(Wallet::from_private_key("two words").unwrap_err(), WalletError::SeedPhrase { words: 2 });
     }
 

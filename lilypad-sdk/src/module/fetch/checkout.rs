@@ -8,13 +8,16 @@ use sha2::{Digest, Sha256};
 
 use super::io;
 use crate::module::{
-    Module, ModuleError, ModuleSource, WasmFile, WasmLocation,
+    Module, ModuleError, ModuleSource, Program, WasmFile, WasmLocation, Workload,
     render::{render_for, template_name},
     template::Limits,
 };
 
 /// Largest `.wasm` file read from a checkout, in bytes.
 const WASM_MAX: u64 = 256 << 20;
+
+/// How every WebAssembly module begins.
+const WASM_MAGIC: &[u8] = b"\0asm";
 
 /// A module at a commit, complete on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +116,26 @@ impl Checkout {
     pub fn render_as(&self, shown: &str, inputs: &BTreeMap<String, String>) -> Result<Module, ModuleError> {
         let file = self.source.path.trim_start_matches('/');
         render_for(&self.template()?, shown, file, inputs)
+    }
+
+    /// Looks at the `.wasm` files of the repository that a job names, so that nobody pays for one that is missing or is none.
+    ///
+    /// # Errors
+    /// As [`Checkout::wasm`], and [`ModuleError::File`] for a file that does not begin as WebAssembly does. Files from
+    /// elsewhere are not looked at.
+    pub fn check_files(&self, job: &Workload) -> Result<(), ModuleError> {
+        let Program::Wasm(program) = &job.program else { return Ok(()) };
+        for file in std::iter::once(&program.entry_module).chain(program.imports.iter().map(|(_, file)| file)) {
+            let WasmLocation::Checkout(path) = &file.location else { continue };
+            if !self.wasm(file)?.starts_with(WASM_MAGIC) {
+                return Err(ModuleError::File {
+                    module: self.source.repo.clone(),
+                    path: path.clone(),
+                    why: "it is no WebAssembly module".to_owned(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The bytes of a `.wasm` file that lies in the checkout, their hash checked when the job names one.

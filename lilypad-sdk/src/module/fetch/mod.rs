@@ -87,7 +87,7 @@ impl Fetcher {
                     // Its other tags are on the internet; without one, what is here is worth naming.
                     Err(error) if self.embedded && error.is_retryable() && !carried.is_empty() => {
                         Err(ModuleError::UnknownRef {
-                            repo: format!("{name}, which this program carries"),
+                            repo: format!("{name}, which this program carries,"),
                             reference: source.hash.clone(),
                             near: carried,
                         })

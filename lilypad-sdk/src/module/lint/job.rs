@@ -15,8 +15,8 @@ pub(super) fn look(scene: &Scene<'_>, module: &Module, report: &mut Report) {
     let is_wasm = module.job.spec.engine == Some(Engine::Wasm);
     engine(scene, module, is_wasm, report);
     match module.workload() {
-        Ok(_) | Err(ModuleError::NoEngine) => {}
-        Err(ModuleError::Job { problems }) => {
+        Ok(_) | Err(ModuleError::NoEngine { .. }) => {}
+        Err(ModuleError::Job { problems, .. }) => {
             for problem in problems {
                 report.add(job_problem(scene, &problem));
             }

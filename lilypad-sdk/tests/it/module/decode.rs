@@ -184,7 +184,7 @@ fn a_job_without_image_and_without_wasm_has_no_engine() {
         r#"{"job":{"Spec":{"Engine":"WASM","Docker":{"Image":"i"}}}}"#,
     ] {
         let error = workload(text).unwrap_err();
-        assert!(matches!(error, ModuleError::NoEngine), "{error}");
+        assert!(matches!(error, ModuleError::NoEngine { .. }), "{error}");
         assert!(error.hint().is_some());
     }
 }
