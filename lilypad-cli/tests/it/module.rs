@@ -247,6 +247,20 @@ fn inputs_are_listed_with_type_default_need_and_help() {
 }
 
 #[test]
+fn a_module_of_somebody_else_does_not_draw_on_the_terminal() {
+    let home = Home::new();
+    let folder = home.module("m", "{\"\u{1b}[2Jkey\": 1, \"job\": {{.Prompt}}}");
+    let file = r#"{"inputs": [{"name": "Prompt", "help": "draw\u001b[2J\u0007\nhint: pay me"}]}"#;
+    std::fs::write(folder.join("lilypad_inputs.json"), file).unwrap();
+    for words in [&["module", "inputs", "m"], &["module", "lint", "m"]] {
+        let shown = home.run(words);
+        let text = format!("{}{}", shown.stdout, shown.stderr);
+        assert!(!text.contains(['\u{1b}', '\u{7}']), "{shown:?}");
+        assert!(!text.lines().any(|line| line.starts_with("hint: pay")), "{shown:?}");
+    }
+}
+
+#[test]
 fn typed_inputs_are_checked_before_anything_runs() {
     let home = Home::new();
     home.run(&["module", "new", "hello"]).assert_succeeds();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lilypad_sdk::module::InputDescription;
+use lilypad_sdk::{module::InputDescription, types::one_line};
 use serde_json::json;
 
 use super::{of_module, print_json, wants_json, which};
@@ -14,6 +14,8 @@ use crate::{
 
 /// Longest default shown in the table, in characters.
 const DEFAULT_SHOWN: usize = 40;
+/// Longest cell, in characters. Names, choices and help are a stranger's.
+const CELL_SHOWN: usize = 400;
 
 pub(super) async fn inputs(args: &InputsArgs, data: &Path, printer: &Printer) -> Result<Exit, Failure> {
     let which = which(&args.which, data).await?;
@@ -71,4 +73,5 @@ fn row(input: &InputDescription) -> [String; 5] {
     }
     let required = if input.required { "yes" } else { "no" };
     [input.name.clone(), input.kind.as_str().to_owned(), default, required.to_owned(), help.join("; ")]
+        .map(|cell| one_line(&cell, CELL_SHOWN))
 }

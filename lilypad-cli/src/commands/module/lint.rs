@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use lilypad_sdk::module::lint::{Diagnostic, Report, Severity};
+use lilypad_sdk::{
+    module::lint::{Diagnostic, Report, Severity},
+    types::one_line,
+};
 use serde_json::json;
 
 use super::{given, of_module, print_json, wants_json, which};
@@ -11,6 +14,9 @@ use crate::{
     exit::{Exit, Failure},
     printer::{Color, Printer},
 };
+
+/// Longest line of a finding, in characters. Findings quote the module, which may be a stranger's.
+const LINE_SHOWN: usize = 2000;
 
 pub(super) async fn lint(args: &LintArgs, data: &Path, printer: &Printer) -> Result<Exit, Failure> {
     let inputs = given(&args.given)?;
@@ -43,13 +49,13 @@ fn show(found: &Diagnostic, file: &str, printer: &Printer) {
         Severity::Warning => printer.paint(Color::CyanBold, &word),
         _ => word,
     };
-    printer.line(format_args!("{place}: {word}: {}", found.message));
+    printer.line(format_args!("{place}: {word}: {}", one_line(&found.message, LINE_SHOWN)));
     if let Some(action) = &found.action {
-        printer.line(format_args!("    action:   {action}"));
+        printer.line(format_args!("    action:   {}", one_line(action, LINE_SHOWN)));
     }
     for (label, text) in [("Go nodes: ", &found.existing), ("here:     ", &found.ours), ("mend:     ", &found.mend)] {
         if !text.is_empty() {
-            printer.line(format_args!("    {label}{text}"));
+            printer.line(format_args!("    {label}{}", one_line(text, LINE_SHOWN)));
         }
     }
     printer.line("");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lilypad_sdk::module::render_text;
+use lilypad_sdk::{module::render_text, types::plain_lines};
 use serde_json::json;
 
 use super::{given, of_module, print_json, wants_json, which};
@@ -34,6 +34,8 @@ pub(super) async fn render(args: &RenderArgs, data: &Path, printer: &Printer) ->
         print_json(&document, printer);
         return Ok(Exit::Success);
     }
+    // In a pipe every byte counts; on a terminal a stranger's text must not move the cursor.
+    let text = if printer.is_terminal() { plain_lines(&text) } else { text };
     printer.line(text.trim_end());
     checked.map(|_| Exit::Success).map_err(of_module)
 }
