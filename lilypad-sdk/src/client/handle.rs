@@ -286,8 +286,8 @@ impl Job {
         Ok(JobOutput { deal_id: terms.deal_id, dir, result, settlement, receipt })
     }
 
-    /// What the deal moved so far and where its money stands, read from the chain; `None` without a deal. Also for a job
-    /// that ended without a result, which has no [`JobOutput`].
+    /// What the deal moved so far and where its money stands, read from the chain; `None` without a deal, and off chain as
+    /// long as the job has not ended. Also for a job that ended without a result, which has no [`JobOutput`].
     ///
     /// # Errors
     /// [`Error::Chain`] when the chain can't be read.
@@ -296,7 +296,11 @@ impl Job {
         let chain = self.role.chain.as_deref();
         let state = match chain {
             Some(chain) => chain.agreement(&terms.deal_id, 0).await?.state,
-            None => self.machine.as_ref().map(Creator::agreement).unwrap_or_default(),
+            // Off chain only the job's own end says how it stands.
+            None => match &self.machine {
+                Some(machine) => machine.agreement(),
+                None => return Ok(None),
+            },
         };
         settlement::read(chain, terms, state, self.from_block).await.map(Some)
     }

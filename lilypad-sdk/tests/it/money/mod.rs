@@ -133,6 +133,7 @@ async fn a_deposit_left_behind_comes_back_with_the_next_command() {
     }
     net.start_solver().await;
     net.travel(62 + 15);
+    // Nothing to wait for: this gives anybody else who would send the time-out the chance to be seen.
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(net.escrow().await[0], lp(2), "nobody else sends the time-out");
     let _next = net.creator().await;
