@@ -145,3 +145,27 @@ fn ctrl_c_after_the_result_is_accepted_lets_go_and_the_job_is_paid_once() {
     // The settlement is read from the logs.
     interrupted("✅", "eth_getLogs", 0);
 }
+
+#[test]
+fn ctrl_c_is_heard_while_a_template_works() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("slow");
+    std::fs::create_dir(&folder).unwrap();
+    // Within the limits, and longer at work than anybody waits.
+    let entries = r#", "{{subst "%s" .a}}""#.repeat(20_000);
+    let spec = format!(r#"{{"Engine": "Docker", "Docker": {{"Image": "x:1", "Entrypoint": ["a"{entries}]}}}}"#);
+    let template = format!(r#"{{"machine": {{"cpu": 1000}}, "job": {{"APIVersion": "V1beta1", "Spec": {spec}}}}}"#);
+    std::fs::write(folder.join("lilypad_module.json.tmpl"), template).unwrap();
+    let mut command = lilypad(home.path());
+    command.args(["run", "-n", "local", "./slow", "-i", "a=x\"y"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    // The template is rendered once its snapshot is there.
+    let snapshots = home.path().join("data/snapshots");
+    while !std::fs::read_dir(&snapshots).is_ok_and(|mut entries| entries.next().is_some()) {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    signal(&child, "INT");
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), stderr.lines().nth(1)), (Some(130), Some("hint: nothing was paid")), "{stderr}");
+}

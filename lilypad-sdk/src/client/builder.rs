@@ -178,10 +178,17 @@ impl JobBuilder {
         }
         let source = inner.fetcher.resolve(&reference).await?;
         let checkout = inner.fetcher.fetch(&source).await?;
-        let (inputs, module) =
-            checkout.prepare(&self.module, &self.inputs).map_err(|error| error.in_module(&self.module))?;
-        let warnings = input_warnings(checkout.template()?, &self.module, &inputs)?;
-        Ok(Resolved { source, module, inputs, warnings, checkout })
+        let (shown, inputs) = (self.module.clone(), self.inputs.clone());
+        // Within its limits a template may work for seconds, and meanwhile a person may want out.
+        let prepared = tokio::task::spawn_blocking(move || {
+            let (inputs, module) = checkout.prepare(&shown, &inputs).map_err(|error| error.in_module(&shown))?;
+            let warnings = input_warnings(checkout.template()?, &shown, &inputs)?;
+            Ok(Resolved { source, module, inputs, warnings, checkout })
+        });
+        prepared.await.map_err(|error| Error::Io {
+            what: format!("module {}", self.module),
+            source: std::io::Error::other(error),
+        })?
     }
 
     /// Refuses the key of a service: two programs would share its nonces, and no deal may name one party twice.

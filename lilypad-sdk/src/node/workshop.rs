@@ -136,7 +136,9 @@ impl Workshop {
         let source = ModuleSource::from_config(&offer.module)?;
         let checkout = self.fetcher.fetch(&source).await?;
         let inputs = offer.inputs.clone().unwrap_or_default();
-        let module = checkout.render(&inputs)?;
+        // A stranger's template may work for seconds within its limits: not on a thread that serves everybody.
+        let rendered = tokio::task::spawn_blocking(move || checkout.render(&inputs).map(|module| (module, checkout)));
+        let (module, checkout) = rendered.await.map_err(std::io::Error::other)??;
         let facts = [
             ("machine", module.machine == offer.spec),
             ("inputFiles", module.input_files == offer.input_files),
