@@ -121,6 +121,13 @@ fn dev(index: usize) -> Result<Wallet, Error> {
         .ok_or_else(|| Error::Usage { what: format!("there is no development account {index}"), hint: String::new() })
 }
 
+/// The key of a provider beyond the first, the same at each start: its deals and its tokens outlive this process where the
+/// chain does. As public as the development keys.
+fn further_provider(index: u32) -> Result<Wallet, Error> {
+    let key = alloy_primitives::keccak256(format!("lilypad devnet provider {index}"));
+    Ok(Wallet::from_private_key(&key.to_string())?)
+}
+
 struct OpenChain {
     admin: RpcChain,
     embedded: Option<EmbeddedChain>,
@@ -184,7 +191,7 @@ pub(super) async fn spawn(config: DevnetBuilder) -> Result<DevnetHandle, Error> 
     let (solver, mediator, creator) = (dev(SOLVER)?, dev(MEDIATOR)?, dev(CREATOR)?);
     let mut providers = Vec::new();
     for index in 0..config.providers {
-        providers.push(if index == 0 { dev(PROVIDER)? } else { Wallet::random() });
+        providers.push(if index == 0 { dev(PROVIDER)? } else { further_provider(index)? });
     }
     let fund: Vec<Address> =
         [&solver, &mediator, &creator].into_iter().chain(&providers).map(Wallet::address).collect();

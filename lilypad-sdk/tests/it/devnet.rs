@@ -292,27 +292,28 @@ async fn a_network_that_starts_again_on_its_chain_goes_on_with_its_deals() {
     let start = async || {
         let builder = Devnet::builder().paths(paths.clone()).announce(true);
         let stores = StoreChoice::Sqlite(chain.folder.path().join("b/stores"));
-        builder.chain(ChainChoice::Rpc(chain.info.rpc_url.clone())).store(stores).spawn().await.unwrap()
+        let builder = builder.chain(ChainChoice::Rpc(chain.info.rpc_url.clone())).providers(3);
+        builder.store(stores).spawn().await.unwrap()
     };
     let first = start().await;
-    let (controller, provider) = (first.info().controller, first.info().providers[0]);
+    let (controller, providers) = (first.info().controller, first.info().providers.clone());
     assert_ne!(controller, chain.info.controller, "contracts of its own");
     let lilypad = Lilypad::local_with(paths.clone(), None).await.unwrap();
     let tokens = async |lilypad: &Lilypad, account| lilypad.chain().token_balance(account).await.unwrap();
-    let before = (tokens(&lilypad, lilypad.address()).await, tokens(&lilypad, provider).await);
+    let before = tokens(&lilypad, lilypad.address()).await;
     let mut job = lilypad.job("cowsay:v0.0.4").input("Message", "still here").submit().await.unwrap();
     let id = job.id().to_string();
     while job.next().await.unwrap().unwrap().state != DealState::DealAgreed {}
+    let provider = job.terms().unwrap().resource_provider;
     drop((job, lilypad, first));
 
     let second = start().await;
-    assert_eq!(second.info().controller, controller);
+    assert_eq!((second.info().controller, &second.info().providers), (controller, &providers));
     let lilypad = Lilypad::local_with(paths.clone(), None).await.unwrap();
     let output = lilypad.attach(&id).await.unwrap().output().await.unwrap();
     assert!(output.stdout().contains("< still here >"), "{}", output.stdout());
-    let price = Amount::from_tokens(1);
-    let after = (before.0.checked_sub(price).unwrap(), before.1.checked_add(price).unwrap());
-    assert_eq!((tokens(&lilypad, lilypad.address()).await, tokens(&lilypad, provider).await), after);
+    assert_eq!(Some(tokens(&lilypad, lilypad.address()).await), before.checked_sub(Amount::from_tokens(1)));
+    assert_eq!(tokens(&lilypad, provider).await, Amount::from_tokens(100_001), "what it began with, and the price");
     for account in [lilypad.address(), provider] {
         assert_eq!(lilypad.chain().escrow_balance(account).await.unwrap(), Amount::ZERO);
     }
