@@ -69,7 +69,7 @@ pub struct InputDescription {
     /// What its value is; text without a file of typed inputs.
     #[serde(rename = "type")]
     pub kind: InputKind,
-    /// The value it has when none is given.
+    /// The value it has when none is given; of a truth value that the template itself writes as `1` or `0`, the word.
     pub default: Option<String>,
     /// Whether it must be given.
     pub required: bool,
@@ -92,7 +92,8 @@ pub fn describe_inputs(template: &Template, schema: Option<&InputSchema>) -> Vec
     let mut all: Vec<InputDescription> = Vec::new();
     for spec in specs {
         let read = reads.iter().find(|input| input.name == spec.name);
-        let default = spec.default_text().or_else(|| read.and_then(|input| input.default.clone()));
+        let own = || read.and_then(|input| input.default.clone());
+        let default = spec.default_text().or_else(|| own().map(|text| spec.kind.shown(text)));
         all.push(InputDescription {
             name: spec.name.clone(),
             kind: spec.kind,
@@ -146,6 +147,17 @@ mod tests {
         assert_eq!(short, [("Need", None, true), ("Opt", Some("a \"cow\""), false), ("N", Some("7"), false)]);
         assert_eq!(found[0].reads.len(), 2);
         assert_eq!(found[0].reads[1].action, "{{js .Need}}");
+    }
+
+    #[test]
+    fn a_truth_value_is_shown_as_a_word() {
+        let file = br#"{"inputs": [{"name": "A", "type": "boolean"}, {"name": "B", "type": "boolean", "default": true},
+            {"name": "C"}, {"name": "D", "type": "boolean"}]}"#;
+        let schema = InputSchema::parse(file, "m").unwrap();
+        let text = r#"{{or .A 1}}{{.B}}{{or .C 1}}{{if .D}}{{.D}}{{else}}"0"{{end}}"#;
+        let shown = describe_inputs(&Template::parse("t", text).unwrap(), Some(&schema));
+        let defaults: Vec<_> = shown.iter().map(|input| input.default.as_deref().unwrap()).collect();
+        assert_eq!(defaults, ["true", "true", "1", "false"]);
     }
 
     #[test]

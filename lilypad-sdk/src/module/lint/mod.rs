@@ -21,6 +21,7 @@
 mod job;
 mod known;
 mod needs;
+mod place;
 mod scan;
 mod shape;
 mod typed;
@@ -31,6 +32,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 pub use self::needs::GpuNeeds;
+pub(in crate::module) use self::place::Places;
 use super::ModuleError;
 use super::asked::{TemplateInput, asked};
 use super::render;

@@ -7,12 +7,15 @@
 //! An addition of ours: the creator's side checks values and fills defaults before a job is offered, and the offer carries the
 //! result as plain inputs, so nodes that know nothing of the file render the same module.
 
+mod read;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ModuleError;
+use super::{ModuleError, json};
+use crate::types::Node;
 
 /// Name of the file, beside the template.
 pub const INPUTS_FILE: &str = "lilypad_inputs.json";
@@ -27,9 +30,9 @@ pub enum InputKind {
     /// Any text.
     #[default]
     Text,
-    /// A whole number of at most 64 bits.
+    /// A whole number of at most 64 bits, written in one way only: `3`, not `+3`, `03` or `-0`.
     Integer,
-    /// A decimal number.
+    /// A number as JSON writes it.
     Number,
     /// `true` or `false`.
     Boolean,
@@ -49,6 +52,15 @@ impl InputKind {
         }
     }
 
+    /// What a template writes by itself, as a person is shown it.
+    pub(super) fn shown(self, text: String) -> String {
+        match (self, text.as_str()) {
+            (Self::Boolean, "1") => "true".to_owned(),
+            (Self::Boolean, "0") => "false".to_owned(),
+            _ => text,
+        }
+    }
+
     fn described(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -61,7 +73,7 @@ impl InputKind {
 }
 
 /// One input as the file describes it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct InputSpec {
@@ -103,34 +115,10 @@ impl InputSchema {
     /// Reads an inputs file. `module` names it in error texts.
     ///
     /// # Errors
-    /// [`ModuleError::InputsFile`] for what is no JSON, unknown members, names given twice, and defaults or choices that the
-    /// input itself would refuse.
+    /// [`ModuleError::InputsFile`] for what is no JSON, unknown members, names given twice, an empty list of choices, and
+    /// defaults or choices that the input itself would refuse.
     pub fn parse(text: &[u8], module: &str) -> Result<Self, ModuleError> {
-        let fail = |line, column, what| ModuleError::InputsFile { module: module.to_owned(), line, column, what };
-        let schema: Self = serde_json::from_slice(text).map_err(|error| {
-            let text = error.to_string();
-            let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what).to_owned();
-            fail(error.line(), error.column(), what)
-        })?;
-        for (index, input) in schema.inputs.iter().enumerate() {
-            let place = || {
-                // The reader keeps no places; the name is where a person looks.
-                let quoted = format!("\"{}\"", input.name);
-                let text = String::from_utf8_lossy(text);
-                let at = text.match_indices(&quoted).next().map_or(0, |(at, _)| at);
-                let before = text.get(..at).unwrap_or_default();
-                let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-                let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-                (before.matches('\n').count() + 1, column)
-            };
-            let earlier = schema.inputs.get(..index).unwrap_or_default();
-            let twice = earlier.iter().any(|other| other.name == input.name).then(|| "is listed twice".to_owned());
-            if let Some(what) = twice.or_else(|| input.fault()) {
-                let (line, column) = place();
-                return Err(fail(line, column, format!("input {:?} {what}", input.name)));
-            }
-        }
-        Ok(schema)
+        read::read(text, module)
     }
 
     /// Checks a person's inputs and adds the defaults of those they left out.
@@ -209,11 +197,20 @@ impl InputSpec {
         let size = match self.kind {
             InputKind::Text => value.chars().count() as f64,
             InputKind::Integer => match value.parse::<i64>() {
-                Ok(number) => number as f64,
+                Ok(number) if number.to_string() == value => number as f64,
+                Ok(_) => {
+                    return Err(format!("must be {}, written plainly: 3, not +3, 03 or -0", self.expectation()));
+                }
                 Err(_) => return must(),
             },
             InputKind::Number => match value.parse::<f64>() {
-                Ok(number) if number.is_finite() && !value.starts_with('+') => number,
+                Ok(number) if number.is_finite() && is_json_number(value) => number,
+                Ok(number) if number.is_finite() => {
+                    return Err(format!(
+                        "must be {}, written as in JSON: 0.5, not .5, +0.5 or 00.5",
+                        self.expectation()
+                    ));
+                }
                 _ => return must(),
             },
             InputKind::Boolean if value == "true" || value == "false" => return Ok(()),
@@ -247,27 +244,41 @@ impl InputSpec {
         format!("-i {}=…{help}", self.name)
     }
 
-    /// What is wrong with the entry itself.
-    fn fault(&self) -> Option<String> {
+    /// What is wrong with the entry itself: the member, and what about it.
+    fn fault(&self) -> Option<(&'static str, String)> {
         if self.name.is_empty() || self.name.contains('=') || self.name.chars().any(char::is_control) {
-            return Some("has a name that -i cannot give".to_owned());
+            return Some(("name", "has a name that -i cannot give".to_owned()));
         }
         if self.required && self.default.is_some() {
-            return Some("is required and has a default; one of the two is not meant".to_owned());
+            return Some(("default", "is required and has a default; one of the two is not meant".to_owned()));
         }
         if matches!(self.kind, InputKind::Boolean | InputKind::Json) && (self.min.is_some() || self.max.is_some()) {
-            return Some(format!("is {}, which has no min and max", self.kind.described()));
+            let member = if self.min.is_some() { "min" } else { "max" };
+            return Some((member, format!("is {}, which has no min and max", self.kind.described())));
         }
         if matches!((self.min, self.max), (Some(min), Some(max)) if min > max) {
-            return Some("has a min above its max".to_owned());
+            return Some(("min", "has a min above its max".to_owned()));
+        }
+        let is_deep = |value: &Value| value.is_array() || value.is_object();
+        let deep = "that is a list or an object, which only the type \"json\" takes";
+        if self.kind != InputKind::Json && self.choices.iter().any(is_deep) {
+            return Some(("choices", format!("has a choice {deep}")));
+        }
+        if self.kind != InputKind::Json && self.default.as_ref().is_some_and(is_deep) {
+            return Some(("default", format!("has a default {deep}")));
         }
         let unlisted = Self { choices: Vec::new(), ..self.clone() };
         if let Some(what) = self.choices.iter().find_map(|choice| unlisted.check(&plain(choice)).err()) {
-            return Some(format!("has a choice that {}", what.replacen("must be", "is not", 1)));
+            return Some(("choices", format!("has a choice that {}", what.replacen("must be", "is not", 1))));
         }
         let what = self.default_text().and_then(|text| self.check(&text).err())?;
-        Some(format!("has a default that {}", what.replacen("must be", "is not", 1)))
+        Some(("default", format!("has a default that {}", what.replacen("must be", "is not", 1))))
     }
+}
+
+/// Whether a text is a number of JSON and nothing else.
+fn is_json_number(text: &str) -> bool {
+    matches!(json::parse(text.as_bytes()), Ok(Node::Number(number)) if number == text)
 }
 
 #[cfg(test)]
@@ -324,12 +335,31 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_written_in_one_way() {
+        for bad in ["+20", "020", "-0", "+0"] {
+            let wide = InputSpec { name: "N".to_owned(), kind: InputKind::Integer, ..InputSpec::default() };
+            let what = wide.check(bad).unwrap_err();
+            assert_eq!(what, "must be a whole number, written plainly: 3, not +3, 03 or -0", "{bad}");
+        }
+        for bad in [" 20", "2e1", "20.0", "0x14", "", "９"] {
+            assert_eq!(
+                apply(&[("Prompt", "x"), ("Steps", bad)]).unwrap_err().to_string(),
+                "input \"Steps\" must be a whole number from 5 to 200",
+                "{bad}"
+            );
+        }
+        for bad in [".5", "+0.5", "00.5", "5."] {
+            let error = apply(&[("Prompt", "x"), ("Guidance", bad)]).unwrap_err().to_string();
+            assert!(error.ends_with("written as in JSON: 0.5, not .5, +0.5 or 00.5"), "{bad}: {error}");
+        }
+        for good in ["5", "200"] {
+            assert!(apply(&[("Prompt", "x"), ("Steps", good)]).is_ok());
+        }
+    }
+
+    #[test]
     fn refuses_files_that_contradict_themselves() {
         let bad = [
-            ("", "EOF"),
-            ("{\"inputs\": [{\"name\": \"A\", \"typ\": \"text\"}]}", "unknown field `typ`"),
-            ("{\"inputs\": [{\"name\": \"A\", \"type\": \"float\"}]}", "unknown variant `float`"),
-            ("{\"inputs\": [{\"type\": \"text\"}]}", "missing field `name`"),
             ("{\"inputs\": [{\"name\": \"A\"}, {\"name\": \"A\"}]}", "listed twice"),
             ("{\"inputs\": [{\"name\": \"\"}]}", "name that -i cannot give"),
             ("{\"inputs\": [{\"name\": \"A\", \"required\": true, \"default\": \"x\"}]}", "required and has a default"),
@@ -352,8 +382,5 @@ mod tests {
             let error = InputSchema::parse(text.as_bytes(), "m").unwrap_err().to_string();
             assert!(error.contains(words) && error.contains("lilypad_inputs.json of module m"), "{error}");
         }
-        let error =
-            InputSchema::parse(b"{\"inputs\": [\n  {\"name\": \"A\", \"min\": 2, \"max\": 1}]}", "m").unwrap_err();
-        assert!(matches!(error, ModuleError::InputsFile { line: 2, column: 12, .. }), "{error:?}");
     }
 }
