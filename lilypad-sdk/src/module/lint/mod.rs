@@ -18,6 +18,7 @@
 //!
 //! [`Checkout::lint`]: super::Checkout::lint
 
+mod format;
 mod job;
 mod known;
 mod needs;
@@ -93,6 +94,8 @@ rules! {
     MemberValue = "member-value",
     /// Leaving out an optional input breaks the module.
     InputCombination = "input-combination",
+    /// A format of `printf` or `subst` that does not fit its values.
+    PrintfFormat = "printf-format",
     /// A value breaks the module: every value, or one with certain characters.
     InputBreaks = "input-breaks",
     /// A value can change members that are not its own.
@@ -273,6 +276,7 @@ pub fn lint(subject: &Subject<'_>) -> Report {
 
 fn look(subject: &Subject<'_>, template: &Template, report: &mut Report) {
     report.inputs = asked(template);
+    format::look(template, report);
     let schema = typed::read(subject, report);
     let sample = values::Sample::new(template, report.inputs.clone(), subject, schema.as_ref());
     let shot = match &sample.shot {

@@ -8,6 +8,11 @@
 //! Every party to a deal renders the module on its own, so a byte that differs is a job that differs: output, and the
 //! texts of errors, equal those of Go 1.23. The vectors in `tests/fixtures/template-vectors.jsonl` hold that.
 //!
+//! A format that does not fit its values is no error: `%!d(string=7)` is written, as Go does, because every node must write the
+//! same; lint tells of it. So with widths: one of more than seven digits or so counts for none and ends the format (`%!(NOVERB)`),
+//! a smaller one is obeyed, and what is then too long is refused by the limit on output or on built text, with its name, where
+//! Go would go on.
+//!
 //! Invariants: no input makes it panic or run for ever ([`Limits`]); it reads no clock, no file, no environment; rendering
 //! twice gives the same bytes. It does not iterate over integers and functions (Go 1.24), and lists have no hidden capacity.
 
@@ -15,6 +20,7 @@ mod ast;
 mod error;
 mod exec;
 mod float;
+mod formats;
 mod funcs;
 mod lexer;
 mod number;
@@ -29,6 +35,7 @@ mod value;
 use std::sync::Arc;
 
 pub use error::{Limit, Phase, TemplateError};
+pub(crate) use formats::FormatFaultKind;
 pub(crate) use number::parse_float;
 pub use reads::{Read, Usage};
 pub(crate) use trace::Traced;

@@ -125,6 +125,24 @@ fn values_that_break_or_inject_are_named_with_action_and_characters() {
 }
 
 #[test]
+fn formats_that_do_not_fit_are_told_although_go_reports_no_error() {
+    let cases = [
+        ("A={{subst \"%s %s\" .Message}}", "subst writes %!s(MISSING) into the text", "%%"),
+        ("A={{subst \"A\" .Message}}", "subst writes %!(EXTRA string=…) into the text", "a verb for each value"),
+        ("A={{subst \"%d\" .Message}}", "subst writes %!d(string=…) into the text", "write %s"),
+        ("A={{printf \"%999999999d\" 1}}", "printf writes %!(NOVERB) into the text", "fits on a screen"),
+        ("A={{printf \"%2000000d\" 1}}", "printf pads the text to more than 65536", "fits on a screen"),
+        ("A={{if .Other}}{{printf \"50%\"}}{{end}}", "printf writes %!(NOVERB) into the text", "%%"),
+    ];
+    for (text, words, mend) in cases {
+        let found = exchanged("{{or .Message \"\\\"moo\\\"\"}}", &format!("\"{text}\""), Rule::PrintfFormat);
+        assert!(found.message.starts_with(words) && found.mend.contains(mend), "{text}: {found:?}");
+        assert_eq!((found.severity, found.line), (Severity::Warning, Some(9)), "{text}: {found:?}");
+        assert!(found.action.is_some() && found.existing.contains("writes"), "{text}: {found:?}");
+    }
+}
+
+#[test]
 fn a_comma_that_an_absent_input_leaves_is_found() {
     let env = "\"EnvironmentVariables\": [{{if .A}}{{.A}},{{end}}{{if .B}}{{.B}}{{end}}], \"Entrypoint\":";
     let found = exchanged("\"Entrypoint\":", env, Rule::InputCombination);
