@@ -31,7 +31,7 @@ pub(crate) enum ModuleCommand {
     after_help = "Example: lilypad module new --template wasm hello && cd hello && lilypad module run --local -i name=moo"
 )]
 pub(crate) struct NewArgs {
-    /// The new folder; its last part is the module's name
+    /// The new folder; its last part is the module's name. "." is this folder, when it is empty
     #[arg(value_name = "NAME")]
     pub(crate) name: PathBuf,
     /// What it is made from: wasm, docker-minimal, hugging-face or ollama
@@ -45,7 +45,8 @@ pub(crate) struct WhichArgs {
     /// A folder, or name:tag or host/owner/repo:ref
     #[arg(value_name = "DIR|REF", default_value = ".")]
     pub(crate) module: String,
-    /// Template in the repository [default: /lilypad_module.json.tmpl]
+    /// Template in the folder or repository; the variable counts for folders [env: MODULE_PATH] [default:
+    /// /lilypad_module.json.tmpl]
     #[arg(long, value_name = "PATH")]
     pub(crate) module_path: Option<String>,
 }

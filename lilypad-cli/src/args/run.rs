@@ -28,7 +28,8 @@ pub(crate) struct RunArgs {
     /// Tag, branch or commit in the repository [env: MODULE_HASH]
     #[arg(long, value_name = "REF")]
     pub(crate) module_hash: Option<String>,
-    /// Template in the repository, when not /lilypad_module.json.tmpl [env: MODULE_PATH]
+    /// Template in the repository or folder, when not /lilypad_module.json.tmpl; the variable counts where MODULE is not
+    /// NAME:TAG or HOST/OWNER/REPO:REF [env: MODULE_PATH]
     #[arg(long, value_name = "PATH")]
     pub(crate) module_path: Option<String>,
     /// Only match this provider [env: TARGET]

@@ -12,5 +12,5 @@ pub(crate) use self::{
     devnet::{Chain, DevnetSettings},
     network::Connection,
     read::Reader,
-    run::{AttachSettings, RunSettings, ViewSettings},
+    run::{AttachSettings, RunSettings, ViewSettings, at_path, template_path},
 };

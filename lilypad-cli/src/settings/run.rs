@@ -126,23 +126,36 @@ fn of_module(error: ModuleError) -> Failure {
     }
 }
 
+/// The flag `--module-path`, else `MODULE_PATH`.
+pub(crate) fn template_path(reader: &Reader<'_>, flag: Option<&str>) -> Result<Option<String>, Failure> {
+    Ok(reader.text(flag, &env::MODULE_PATH)?.map(|given| given.text))
+}
+
+/// The module with its template at that path.
+pub(crate) fn at_path(reference: ModuleReference, path: &str) -> Result<ModuleReference, Failure> {
+    reference.with_path(path).map_err(|error| {
+        Failure::usage(format!("MODULE_PATH: {error}"))
+            .hint("give the template's path inside the repository, such as sub/lilypad_module.json.tmpl")
+    })
+}
+
 /// The argument, else `--module-name`, else repository, revision and path. A name has its template at the usual place, whatever
-/// `MODULE_PATH` says (as on the existing network), unless the flag says otherwise.
+/// `MODULE_PATH` says (as on the existing network), unless the flag says otherwise. A folder is no name.
 fn module(reader: &Reader<'_>, args: &RunArgs) -> Result<(String, Option<String>), Failure> {
     let named = match &args.module {
         Some(text) => Some(Given { text: text.clone(), origin: "MODULE".to_owned() }),
         None => reader.text(args.module_name.as_deref(), &env::MODULE_NAME)?,
     };
-    let (text, path) = match named {
+    let (text, mut path) = match named {
         Some(given) => (given.text, args.module_path.clone()),
         None => from_repository(reader, args)?,
     };
     let reference = ModuleReference::parse(&text).map_err(of_module)?;
+    if reference.directory().is_some() {
+        path = template_path(reader, args.module_path.as_deref())?;
+    }
     if let Some(path) = &path {
-        reference.with_path(path).map_err(|error| {
-            Failure::usage(format!("MODULE_PATH: {error}"))
-                .hint("give the template's path inside the repository, such as sub/lilypad_module.json.tmpl")
-        })?;
+        at_path(reference, path)?;
     }
     Ok((text, path))
 }
@@ -150,7 +163,7 @@ fn module(reader: &Reader<'_>, args: &RunArgs) -> Result<(String, Option<String>
 fn from_repository(reader: &Reader<'_>, args: &RunArgs) -> Result<(String, Option<String>), Failure> {
     let repo = reader.text(args.module_repo.as_deref(), &env::MODULE_REPO)?;
     let hash = reader.text(args.module_hash.as_deref(), &env::MODULE_HASH)?;
-    let path = reader.text(args.module_path.as_deref(), &env::MODULE_PATH)?;
+    let path = template_path(reader, args.module_path.as_deref())?;
     let Some((repo, hash)) = repo.as_ref().zip(hash.as_ref()) else {
         let name = match (repo, hash, path) {
             (None, None, None) => {
@@ -163,7 +176,6 @@ fn from_repository(reader: &Reader<'_>, args: &RunArgs) -> Result<(String, Optio
         return Err(Failure::usage(format!("{name} is required"))
             .hint("give --module-repo and --module-hash together, or the module as NAME:TAG"));
     };
-    let path = path.map(|given| given.text);
     let source = ModuleSource { repo: repo.text.clone(), hash: hash.text.clone(), path: TEMPLATE_PATH.to_owned() };
     Ok((source.to_string(), path))
 }

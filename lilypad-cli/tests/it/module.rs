@@ -274,7 +274,7 @@ fn typed_inputs_are_checked_before_anything_runs() {
     std::fs::write(home.path().join("hello/lilypad_inputs.json"), "{\"inputs\": [}").unwrap();
     home.run_in("hello", &["module", "inputs"]).assert_fails(
         2,
-        "lilypad_inputs.json of module .: line 1, column 13",
+        "lilypad_inputs.json of module .: line 1, column 13: '}' stands where a value should",
         "docs/modules.md",
     );
     let on_network = home.run(&["run", "-n", "local", "./hello", "-i", "name=x"]);
@@ -307,6 +307,114 @@ fn a_template_elsewhere_is_found() {
         home.run(&words).assert_fails(2, "MODULE_PATH", "path inside the repository");
     }
     home.run(&["run", "-n", "local", "cowsay:v0.0.4", "--module-path", "nosuch"]).assert_fails(2, "nosuch", "");
+}
+
+#[test]
+fn a_template_elsewhere_in_a_folder_is_found_by_flag_and_variable() {
+    let home = Home::new();
+    home.run(&["module", "new", "hello"]).assert_succeeds();
+    let folder = home.path().join("hello");
+    std::fs::create_dir(folder.join("sub")).unwrap();
+    for (name, at) in
+        [("lilypad_module.json.tmpl", "sub/other.tmpl"), ("lilypad_inputs.json", "sub/lilypad_inputs.json")]
+    {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        std::fs::write(
+            folder.join(at),
+            text.replace("\"world\\", "\"elsewhere\\").replace("\"world\"", "\"elsewhere\""),
+        )
+        .unwrap();
+        std::fs::remove_file(folder.join(name)).unwrap();
+    }
+    let with = |variable: &str, words: &[&str]| {
+        finish(lilypad(home.path()).current_dir(&folder).env("MODULE_PATH", variable).args(words))
+    };
+    for words in [&["render"][..], &["lint"], &["inputs"], &["run", "--local"]] {
+        let words = [&["module"], words].concat();
+        let by_variable = with("sub/other.tmpl", &words);
+        by_variable.assert_succeeds();
+        let by_flag = with("nosuch", &[words.as_slice(), &["--module-path", "/sub/other.tmpl"]].concat());
+        by_flag.assert_succeeds();
+        home.run_in("hello", &words).assert_fails(2, "has no file lilypad_module.json.tmpl", "");
+        with("sub/nosuch", &words).assert_fails(2, "file \"/sub/nosuch\" of module .", "put the file where");
+        with("../x", &words).assert_fails(2, "MODULE_PATH: ", "path inside the repository");
+    }
+    let ran = with("sub/other.tmpl", &["module", "run", "--local"]);
+    assert!(ran.stdout.starts_with("hello, elsewhere\n"), "{ran:?}");
+    // A name has its template at the usual place, whatever the variable says, as on the existing network.
+    with("sub/other.tmpl", &["module", "lint", "cowsay:v0.0.4"]).assert_succeeds();
+    // And so does a whole network run it.
+    let network = ["run", "-n", "local", ".", "--show"];
+    for ran in
+        [with("sub/other.tmpl", &network), with("", &[&network[..], &["--module-path", "sub/other.tmpl"]].concat())]
+    {
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.stdout.contains("hello, elsewhere\n"), "{ran:?}");
+    }
+    with("sub/nosuch", &network).assert_fails(2, "sub/nosuch", "put the file where");
+}
+
+#[test]
+fn a_module_is_made_in_an_empty_folder() {
+    let home = Home::new();
+    std::fs::create_dir(home.path().join("here")).unwrap();
+    let made = home.run_in("here", &["module", "new", "."]);
+    made.assert_succeeds();
+    assert!(made.stdout.contains("Created here at ") && !made.stdout.contains("cd "), "{made:?}");
+    let folder = home.path().join("here");
+    assert_eq!(git(&folder, &["status", "--porcelain", "--ignored=no"]), "");
+    assert!(std::fs::read_to_string(folder.join("README.md")).unwrap().starts_with("# here\n"));
+    assert!(
+        !std::fs::read_dir(&folder).unwrap().any(|entry| entry
+            .unwrap()
+            .path()
+            .to_string_lossy()
+            .contains(".lilypad-new"))
+    );
+    let ran = home.run_in("here", &["module", "run", "--local", "-i", "name=moo"]);
+    ran.assert_succeeds();
+    assert!(ran.stdout.starts_with("hello, moo\n"), "{ran:?}");
+    home.run_in("here", &["module", "new", "."]).assert_fails(
+        2,
+        "module folder . is not empty",
+        "lilypad module new NAME",
+    );
+    std::fs::create_dir(home.path().join("Bad Name")).unwrap();
+    home.run_in("Bad Name", &["module", "new", "."]).assert_fails(
+        2,
+        "has a name that no image",
+        "lilypad module new NAME",
+    );
+    assert_eq!(std::fs::read_dir(home.path().join("Bad Name")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_fault_in_ones_own_folder_sends_nobody_to_its_author() {
+    let home = Home::new();
+    let broken = [
+        "{",
+        "{{",
+        "{\"a\": 1,}",
+        "",
+        "{\"machine\": {\"cpu\": \"1\"}}",
+        "{\"job\": {}}",
+        "{\"job\": {\"Spec\": {\"Docker\": {\"Image\": \"i\"}, \"Resources\": {\"Memory\": \"lots\"}}}}",
+        "{\"job\": {\"Spec\": {\"Engine\": \"Wasm\", \"Wasm\": {\"EntryModule\": {\"StorageSource\": \"LocalDirectory\", \"SourcePath\": \"a.wasm\"}}}}}",
+    ];
+    for template in broken {
+        home.module("m", template);
+        for words in
+            [&["module", "run", "--local", "m"], &["module", "run", "--local", "./m"], &["run", "-n", "local", "./m"]]
+        {
+            let ran = home.run(words);
+            assert_eq!(ran.code, Some(2), "{ran:?}");
+            assert!(ran.stderr.contains("hint: ") && !ran.stderr.contains("author"), "{template}: {ran:?}");
+        }
+    }
+    home.module("m", &" ".repeat((1 << 20) + 1));
+    for words in [&["module", "lint", "m"][..], &["module", "render", "m"], &["run", "-n", "local", "./m"]] {
+        home.run(words).assert_fails(2, "larger than 1048576 bytes", "make it smaller");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Why a module could not be used.
 
-use super::template::TemplateError;
+use super::template::{Limit, TemplateError};
 
 /// What can go wrong between a module reference and the job it stands for.
 ///
@@ -242,6 +242,11 @@ pub enum Blame {
     Inputs,
 }
 
+/// How the reason begins when a file is larger than what is read of it.
+pub(super) const TOO_LARGE: &str = "it is larger than";
+const SMALLER: &str = "make it smaller: a template is what renders to one JSON object, and models and data belong into the image or \
+     into input files";
+
 /// Most characters of a reference that an error shows.
 const SHOWN_CHARACTERS: usize = 120;
 
@@ -258,17 +263,24 @@ fn prefix(module: &str) -> String {
     if module.is_empty() { String::new() } else { format!("module {}: ", short(module)) }
 }
 
-/// Whether a module is a folder of the person's own, whose author is at hand.
+/// Whether a module is a folder of the person's own, whose author is at hand. References have a colon; a folder that has one
+/// begins as a path does.
 fn is_folder(module: &str) -> bool {
-    module.starts_with(['.', '/'])
+    !module.is_empty() && (module.starts_with(['.', '/']) || !module.contains(':'))
+}
+
+/// How an action is written that no value breaks.
+fn safe(input: &str) -> String {
+    format!("write {{{{.{}}}}} where a whole JSON text stands", short(input))
 }
 
 /// Whose turn it is to mend `module`.
 fn mend(module: &str, own: &str) -> String {
-    match is_folder(module) {
-        true => own.to_owned(),
-        false => "this is a fault of the module; tell its author, or use another tag".to_owned(),
-    }
+    mend_or(module, own, "this is a fault of the module; tell its author, or use another tag")
+}
+
+fn mend_or(module: &str, own: &str, other: &str) -> String {
+    if is_folder(module) { own.to_owned() } else { other.to_owned() }
 }
 
 impl ModuleError {
@@ -297,6 +309,9 @@ impl ModuleError {
                 let flags: Vec<String> = missing.iter().map(|name| format!("-i {name}=…")).collect();
                 Some(format!("the template asks for inputs that were not given: {}", flags.join(" ")))
             }
+            Self::Template { module, source, .. } if source.reached_limit() == Some(Limit::TemplateBytes) => {
+                Some(mend(module, SMALLER))
+            }
             Self::Template { module, .. } => Some(mend(module, "correct the template at that line")),
             Self::NoJson { blame: Blame::Inputs, .. } => Some(
                 "an input with quotes, apostrophes, backslashes or line breaks may break this template; try a plain value"
@@ -311,20 +326,36 @@ impl ModuleError {
                 Some(mend(module, &format!("correct the template; the line reads {line:?}")))
             }
             Self::Member { module, .. } => Some(mend(module, "correct that member in the template")),
-            Self::InputBreaks { input, characters, .. } if !characters.is_empty() => {
-                Some(format!("leave {characters} out of -i {input}=…; nothing was paid"))
+            Self::InputBreaks { module, input, characters, .. } => {
+                let first = match characters.is_empty() {
+                    true => format!("try another value for -i {}=…", short(input)),
+                    false => format!("leave {characters} out of -i {}=…", short(input)),
+                };
+                let other = if characters.is_empty() { ". This is a fault of the module" } else { "" };
+                let own = format!(". Or correct the template: {}", safe(input));
+                Some(format!("{first}; nothing was paid{}", mend_or(module, &own, other)))
             }
-            Self::InputBreaks { input, .. } => {
-                Some(format!("try another value for -i {input}=…; nothing was paid. This is a fault of the module"))
+            Self::InputInjects { module, input, .. } => {
+                let (own, other) = ("Or correct the template:", "The module's author can");
+                Some(format!(
+                    "leave quotes and commas out of -i {}=…; nothing was paid. {} {}",
+                    short(input),
+                    mend_or(module, own, other),
+                    safe(input)
+                ))
             }
-            Self::InputInjects { input, .. } => Some(format!(
-                "leave quotes and commas out of -i {input}=…; nothing was paid. The module's author can write {{{{.{input}}}}} \
-                 where a whole JSON text stands"
-            )),
             Self::InputsFile { module, .. } => Some(mend(module, "correct the file; docs/modules.md has its format")),
             Self::InputValue { hint, .. } => Some(hint.clone()),
-            Self::NoEngine { .. } => Some("the module's author must set Docker.Image, or Engine Wasm with an EntryModule".to_owned()),
-            Self::Job { .. } => Some("the module's author must correct job.Spec".to_owned()),
+            Self::NoEngine { module } => Some(mend_or(
+                module,
+                "set job.Spec.Docker.Image in the template, or Engine Wasm with an EntryModule",
+                "the module's author must set Docker.Image, or Engine Wasm with an EntryModule",
+            )),
+            Self::Job { module, .. } => Some(mend_or(
+                module,
+                "correct job.Spec in the template; `lilypad module lint` tells where",
+                "the module's author must correct job.Spec",
+            )),
             Self::UnknownModule { unreachable: true, .. } => {
                 Some("check the network connection and the host name".to_owned())
             }
@@ -342,6 +373,7 @@ impl ModuleError {
                     .to_owned(),
             ),
             Self::GitTimeout { .. } => Some("try again, or check the network connection".to_owned()),
+            Self::File { module, why, .. } if why.starts_with(TOO_LARGE) => Some(mend(module, SMALLER)),
             Self::File { module, .. } => Some(mend(module, "put the file where the template says")),
             Self::Git { .. } => Some("see whether git works on this machine: git --version".to_owned()),
             Self::Io { .. } => Some("see whether the data folder can be written to and has room".to_owned()),
@@ -406,6 +438,63 @@ impl ModuleError {
             | Self::TooLarge { .. }
             | Self::Git { .. }
             | Self::Io { .. } => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every fault of a module, with whom the module belongs to.
+    fn faults(module: &str) -> Vec<ModuleError> {
+        let (module, text) = (module.to_owned(), String::new);
+        let breaks = |characters: &str| ModuleError::InputBreaks {
+            module: module.clone().into(),
+            input: "A".to_owned(),
+            action: "".into(),
+            line: 1,
+            column: 1,
+            what: "".into(),
+            characters: characters.into(),
+        };
+        vec![
+            ModuleError::Member { module: module.clone(), member: text(), what: text(), bad_value: false },
+            breaks(""),
+            breaks("a tab"),
+            ModuleError::InputInjects {
+                module: module.clone(),
+                input: "A".to_owned(),
+                action: "".into(),
+                line: 1,
+                column: 1,
+                member: text(),
+            },
+            ModuleError::InputsFile { module: module.clone(), line: 1, column: 1, what: text() },
+            ModuleError::NoEngine { module: module.clone() },
+            ModuleError::Job { module: module.clone(), problems: Vec::new() },
+            ModuleError::File { module: module.clone(), path: text(), why: text() },
+            ModuleError::File { module, path: text(), why: format!("{TOO_LARGE} 7 bytes") },
+        ]
+    }
+
+    #[test]
+    fn nobody_is_sent_to_an_author_that_they_are_themselves() {
+        for folder in [".", "./dir", "../dir", "/srv/dir", "dir", "a/b", "./a:b"] {
+            for fault in faults(folder) {
+                let hint = fault.hint().unwrap_or_default();
+                assert!(
+                    !hint.is_empty() && !hint.contains("author") && !hint.contains("fault of the module"),
+                    "{hint}"
+                );
+            }
+        }
+        for reference in ["cowsay:v0.0.4", "github.com/o/r:main", "https://github.com/o/r-/x.tmpl-v1"] {
+            let hints: Vec<String> = faults(reference).iter().filter_map(ModuleError::hint).collect();
+            let sent = hints.iter().filter(|hint| hint.contains("author") || hint.contains("fault of the module"));
+            // All but the one that the person can do something about: the characters of a value.
+            assert_eq!(sent.count(), hints.len() - 1, "{hints:#?}");
+            assert!(!hints.iter().any(|hint| hint.contains("correct the template")), "{hints:#?}");
         }
     }
 }

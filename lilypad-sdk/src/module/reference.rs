@@ -110,7 +110,12 @@ pub enum ModuleReference {
     /// `host/owner/repo:ref` or `https://host/owner/repo[:@]ref`.
     Repository(ModuleSource),
     /// `./dir`: a folder of this machine, for development; networks other than `local` refuse it.
-    Directory(PathBuf),
+    Directory {
+        /// The folder.
+        dir: PathBuf,
+        /// Path of the template inside the folder.
+        path: String,
+    },
 }
 
 impl ModuleReference {
@@ -130,7 +135,7 @@ impl ModuleReference {
             || trimmed.starts_with("./")
             || trimmed.starts_with("../")
         {
-            return Ok(Self::Directory(PathBuf::from(trimmed)));
+            return Ok(Self::folder(trimmed));
         }
         if let Some((scheme, rest)) = trimmed.split_once("://") {
             if !scheme.eq_ignore_ascii_case("https") {
@@ -155,6 +160,11 @@ impl ModuleReference {
             path: TEMPLATE_PATH.to_owned(),
         };
         Ok(Self::Shortcut { name: name.to_owned(), source })
+    }
+
+    /// A folder with its template at the usual place.
+    pub fn folder(dir: impl Into<PathBuf>) -> Self {
+        Self::Directory { dir: dir.into(), path: TEMPLATE_PATH.to_owned() }
     }
 
     /// `host/owner/repo` with a revision behind the last `:` or, with `at`, `@`.
@@ -196,36 +206,32 @@ impl ModuleReference {
         }))
     }
 
-    /// The same module with its template elsewhere in the repository; offers carry the path.
+    /// The same module with its template elsewhere in the repository or folder; offers carry the path.
     ///
     /// # Errors
-    /// [`ModuleError::Reference`] for a path that leads out of the repository, and for a folder, whose template has one place.
+    /// [`ModuleError::Reference`] for a path that leads out of it.
     pub fn with_path(mut self, path: &str) -> Result<Self, ModuleError> {
         let checked = check_template_path(path);
-        let fail = |why| Err(ModuleError::Reference { reference: path.to_owned(), why });
-        match (&mut self, checked) {
-            (_, Err(why)) => fail(why),
-            (Self::Shortcut { source, .. } | Self::Repository(source), Ok(path)) => {
-                source.path = path;
-                Ok(self)
-            }
-            (Self::Directory(_), Ok(path)) if path == TEMPLATE_PATH => Ok(self),
-            (Self::Directory(_), Ok(_)) => fail("the template of a folder is lilypad_module.json.tmpl"),
+        let found = checked.map_err(|why| ModuleError::Reference { reference: path.to_owned(), why })?;
+        match &mut self {
+            Self::Shortcut { source, .. } | Self::Repository(source) => source.path = found,
+            Self::Directory { path, .. } => *path = found,
         }
+        Ok(self)
     }
 
     /// The source in a repository; `None` for a folder.
     pub fn source(&self) -> Option<&ModuleSource> {
         match self {
             Self::Shortcut { source, .. } | Self::Repository(source) => Some(source),
-            Self::Directory(_) => None,
+            Self::Directory { .. } => None,
         }
     }
 
     /// The folder; `None` for anything else.
     pub fn directory(&self) -> Option<&Path> {
         match self {
-            Self::Directory(path) => Some(path),
+            Self::Directory { dir, .. } => Some(dir),
             Self::Shortcut { .. } | Self::Repository(_) => None,
         }
     }
@@ -236,7 +242,7 @@ impl fmt::Display for ModuleReference {
         match self {
             Self::Shortcut { name, source } => write!(f, "{name}:{}", source.hash),
             Self::Repository(source) => write!(f, "{}:{}", source.repo.trim_start_matches("https://"), source.hash),
-            Self::Directory(path) => write!(f, "{}", path.display()),
+            Self::Directory { dir, .. } => write!(f, "{}", dir.display()),
         }
     }
 }
@@ -363,8 +369,9 @@ mod tests {
         {
             assert!(reference().with_path(bad).is_err(), "{bad}");
         }
-        assert!(ModuleReference::parse("./m").unwrap().with_path(TEMPLATE_PATH).is_ok());
-        assert!(ModuleReference::parse("./m").unwrap().with_path("other").is_err());
+        let folder = ModuleReference::parse("./m").unwrap().with_path("sub/other").unwrap();
+        assert_eq!(folder, ModuleReference::Directory { dir: "./m".into(), path: "/sub/other".to_owned() });
+        assert!(folder.with_path("../x").is_err());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use lilypad_sdk::{
     Error,
-    module::{Checkout, FetchPolicy, Fetcher, ModuleReference, TEMPLATE_PATH, parse_input_flag},
+    module::{Checkout, FetchPolicy, Fetcher, ModuleError, ModuleReference, TEMPLATE_PATH, parse_input_flag},
 };
 
 use super::failure::of_sdk;
@@ -18,7 +18,7 @@ use crate::{
     args::{GivenInputs, GlobalArgs, ModuleArgs, ModuleCommand, OutputFormat, WhichArgs},
     exit::{Exit, Failure},
     printer::Printer,
-    settings::Reader,
+    settings::{Reader, at_path, template_path},
 };
 
 /// Runs one of the commands.
@@ -29,7 +29,13 @@ pub(crate) async fn module(
     printer: &Printer,
 ) -> Result<Exit, Failure> {
     let data = reader.data_dir(global.data_dir.as_ref())?;
-    match args.command {
+    let mut command = args.command;
+    if let Some(which) = which_of(&mut command)
+        && which.is_folder()
+    {
+        which.module_path = template_path(reader, which.module_path.as_deref())?;
+    }
+    match command {
         ModuleCommand::New(args) => new::new(&args, printer).await,
         ModuleCommand::Render(args) => render::render(&args, &data, printer).await,
         ModuleCommand::Lint(args) => lint::lint(&args, &data, printer).await,
@@ -38,7 +44,18 @@ pub(crate) async fn module(
     }
 }
 
-fn of_module(error: lilypad_sdk::module::ModuleError) -> Failure {
+/// The module that a command is about.
+fn which_of(command: &mut ModuleCommand) -> Option<&mut WhichArgs> {
+    match command {
+        ModuleCommand::New(_) => None,
+        ModuleCommand::Render(args) => Some(&mut args.which),
+        ModuleCommand::Lint(args) => Some(&mut args.which),
+        ModuleCommand::Run(args) => Some(&mut args.which),
+        ModuleCommand::Inputs(args) => Some(&mut args.which),
+    }
+}
+
+fn of_module(error: ModuleError) -> Failure {
     of_sdk(&Error::from(error))
 }
 
@@ -52,22 +69,31 @@ struct Which {
 async fn which(args: &WhichArgs, data: &std::path::Path) -> Result<Which, Failure> {
     let shown = args.module.clone();
     let path = args.module_path.as_deref().unwrap_or(TEMPLATE_PATH);
-    let folder = PathBuf::from(&args.module);
-    // A name without tag can be a folder only; with one it may be both, and means the reference.
-    let is_folder = !args.module.contains(':') && folder.is_dir();
     let reference =
-        if is_folder { Ok(ModuleReference::Directory(folder)) } else { ModuleReference::parse(&args.module) };
-    let reference = reference.map_err(|error| of_module(error).hint("or name a folder that is there, such as ."))?;
+        args.reference().map_err(|error| of_module(error).hint("or name a folder that is there, such as ."))?;
+    let reference = at_path(reference, path)?;
     let checkout = match &reference {
-        ModuleReference::Directory(folder) => Checkout::folder(folder, path).map_err(of_module)?,
+        ModuleReference::Directory { dir, path } => Checkout::folder(dir, path).map_err(of_module)?,
         reference => {
             let fetcher = Fetcher::new(data, FetchPolicy::own()).with_embedded();
-            let reference = reference.clone().with_path(path).map_err(of_module)?;
-            let source = fetcher.resolve(&reference).await.map_err(of_module)?;
+            let source = fetcher.resolve(reference).await.map_err(of_module)?;
             fetcher.fetch(&source).await.map_err(of_module)?
         }
     };
     Ok(Which { checkout, shown })
+}
+
+impl WhichArgs {
+    /// A name without tag can be a folder only; with one it may be both, and means the reference.
+    fn reference(&self) -> Result<ModuleReference, ModuleError> {
+        let folder = PathBuf::from(&self.module);
+        let is_folder = !self.module.contains(':') && folder.is_dir();
+        if is_folder { Ok(ModuleReference::folder(folder)) } else { ModuleReference::parse(&self.module) }
+    }
+
+    fn is_folder(&self) -> bool {
+        self.reference().is_ok_and(|reference| reference.directory().is_some())
+    }
 }
 
 fn given(args: &GivenInputs) -> Result<BTreeMap<String, String>, Failure> {

@@ -1,6 +1,8 @@
 //! `lilypad module new`.
 
-use lilypad_sdk::module::scaffold::Scaffold;
+use std::path::Path;
+
+use lilypad_sdk::module::{ModuleError, scaffold::Scaffold};
 use serde_json::json;
 
 use super::{of_module, print_json, wants_json};
@@ -16,12 +18,12 @@ pub(super) async fn new(args: &NewArgs, printer: &Printer) -> Result<Exit, Failu
         return Err(Failure::usage(format!("there is no template {:?}", args.template))
             .hint(format!("the templates are {}", names.join(", "))));
     };
+    let in_place = args.name == Path::new(".");
     let folder = scaffold.create(&args.name).await.map_err(|error| {
         let failure = Failure::usage(error.to_string());
         match error {
-            lilypad_sdk::module::ModuleError::Folder { .. } => {
-                failure.hint("choose another name: lilypad module new NAME")
-            }
+            ModuleError::Folder { .. } if in_place => failure.hint("make a new folder for it: lilypad module new NAME"),
+            ModuleError::Folder { .. } => failure.hint("choose another name: lilypad module new NAME"),
             other => of_module(other),
         }
     })?;
@@ -29,10 +31,12 @@ pub(super) async fn new(args: &NewArgs, printer: &Printer) -> Result<Exit, Failu
         print_json(&json!({"folder": folder.display().to_string(), "template": scaffold.name()}), printer);
         return Ok(Exit::Success);
     }
-    let shown = args.name.display();
-    printer.line(format_args!("✅ Success! Created {shown} at {}\n", folder.display()));
+    let name = if in_place { folder.file_name().map(Path::new).unwrap_or(&folder) } else { &args.name };
+    printer.line(format_args!("✅ Success! Created {} at {}\n", name.display(), folder.display()));
     printer.line("📂 Get started by running:");
-    printer.line(format_args!("    cd {shown}"));
+    if !in_place {
+        printer.line(format_args!("    cd {}", name.display()));
+    }
     for step in scaffold.first_steps() {
         printer.line(format_args!("    {step}"));
     }

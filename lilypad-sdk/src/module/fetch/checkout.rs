@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::io;
 use crate::module::{
     Module, ModuleError, ModuleSource, Program, WasmFile, WasmLocation, Workload,
+    error::TOO_LARGE,
     render::{render_for, template_name},
     template::Limits,
 };
@@ -86,7 +87,7 @@ impl Checkout {
             return Err(ModuleError::File {
                 module: self.source.repo.clone(),
                 path: path.to_owned(),
-                why: format!("it is larger than {most} bytes"),
+                why: format!("{TOO_LARGE} {most} bytes"),
             });
         }
         Ok(bytes)

@@ -96,7 +96,7 @@ impl Fetcher {
                 }
             }
             ModuleReference::Repository(source) => self.pin(source).await,
-            ModuleReference::Directory(dir) => self.snapshot(dir).await,
+            ModuleReference::Directory { dir, path } => self.snapshot(dir, path).await,
         }
     }
 

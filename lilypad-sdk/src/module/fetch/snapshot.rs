@@ -3,32 +3,24 @@
 use std::path::Path;
 
 use super::git::{Git, Setup, words};
-use super::{Fetcher, Scratch, file_url, io, place};
+use super::{Checkout, Fetcher, Scratch, file_url, io, place};
 use crate::module::embedded::AUTHOR;
-use crate::module::{ModuleError, ModuleSource, TEMPLATE_PATH};
+use crate::module::{ModuleError, ModuleSource};
 
 impl Fetcher {
-    /// Commits a folder as it is now to a repository below the data folder and gives that commit. Files that its
-    /// `.gitignore` names stay out; the folder itself is not touched.
+    /// Commits a folder as it is now to a repository below the data folder and gives that commit; its template lies at `path`
+    /// inside the folder. Files that its `.gitignore` names stay out; the folder itself is not touched.
     ///
     /// # Errors
-    /// [`ModuleError::Forbidden`] unless the fetcher knows embedded modules (network `local`), [`ModuleError::Folder`]
-    /// when it is none, or when there is no template in it.
-    pub async fn snapshot(&self, dir: &Path) -> Result<ModuleSource, ModuleError> {
+    /// [`ModuleError::Forbidden`] unless the fetcher knows embedded modules (network `local`), [`ModuleError::Folder`] or
+    /// [`ModuleError::File`] when it is none, or when there is no template in it.
+    pub async fn snapshot(&self, dir: &Path, path: &str) -> Result<ModuleSource, ModuleError> {
         let shown = dir.display().to_string();
         if !self.embedded {
             return Err(ModuleError::Forbidden { repo: shown, why: "a folder can be run on the network local only" });
         }
-        let template = TEMPLATE_PATH.trim_start_matches('/');
-        let wrong = match (dir.exists(), dir.is_dir(), dir.join(template).is_file()) {
-            (false, ..) => Some("does not exist"),
-            (true, false, _) => Some("is no folder"),
-            (true, true, false) => Some("has no file lilypad_module.json.tmpl"),
-            (true, true, true) => None,
-        };
-        if let Some(why) = wrong {
-            return Err(ModuleError::Folder { folder: shown, why });
-        }
+        // Says what is wrong with it.
+        Checkout::folder(dir, path)?;
         let dir = dir.canonicalize().map_err(io("read", dir))?;
         let scratch = Scratch::new(&self.data)?;
         let repo = scratch.path().join("snapshot");
@@ -58,6 +50,6 @@ impl Fetcher {
         let head = repo.join(".git/HEAD");
         std::fs::write(&head, format!("{commit}\n")).map_err(io("write", &head))?;
         place(&repo, &target, &commit)?;
-        Ok(ModuleSource { repo: file_url(&target), hash: commit, path: TEMPLATE_PATH.to_owned() })
+        Ok(ModuleSource { repo: file_url(&target), hash: commit, path: path.to_owned() })
     }
 }

@@ -7,13 +7,14 @@
 //! The files lie in `scaffold/` of this crate. They are rendered with handlebars, because a module's own template is full of
 //! braces that mean something else; `\{{` in a file stays `{{` for the module.
 //!
-//! Invariants: nothing that exists is touched, and the folder appears whole or not at all; a new `wasm` module runs as it is,
-//! because its `.wasm` file is part of the crate, built by its own `build.sh`. A crash leaves a folder whose name begins with
-//! `.lilypad-new-` beside the target.
+//! Invariants: nothing that exists is touched, and a new folder appears whole or not at all; in the folder `.`, which must be
+//! empty, the repository's own data appears last. A new `wasm` module runs as it is, because its `.wasm` file is part of the
+//! crate, built by its own `build.sh`. A crash leaves a folder whose name begins with `.lilypad-new-` beside the target; in the
+//! folder `.` it leaves that folder inside, and perhaps some of the files.
 
 mod files;
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use handlebars::Handlebars;
@@ -76,14 +77,15 @@ impl Scaffold {
     }
 
     /// Makes the folder `dir` with a new module in it, as a git repository with one commit; gives the folder. Its last
-    /// part is the module's name. The person's own git identity signs the commit; without one a neutral one does.
+    /// part is the module's name; `.` makes it in this folder, which must be empty, and names it after that. The person's own
+    /// git identity signs the commit; without one a neutral one does.
     ///
     /// # Errors
     /// [`ModuleError::Folder`] when the name cannot be one or something is there already, [`ModuleError::Io`],
     /// [`ModuleError::NoGit`] and [`ModuleError::Git`].
     ///
     /// # Cancel safety
-    /// The folder appears whole or not at all.
+    /// The folder appears whole or not at all; `.` has all files or none.
     pub async fn create(self, dir: &Path) -> Result<PathBuf, ModuleError> {
         let shown = dir.display().to_string();
         let fail = |why| ModuleError::Folder { folder: shown.clone(), why };
@@ -94,10 +96,17 @@ impl Scaffold {
                 "has a name that no image and no repository can have: use a-z, 0-9, \".\", \"_\" and \"-\", 60 at most",
             ));
         }
-        if std::fs::symlink_metadata(&target).is_ok() {
+        let in_place = dir.components().all(|part| part == Component::CurDir);
+        if in_place {
+            let mut entries = std::fs::read_dir(&target).map_err(io("read", &target))?;
+            if entries.next().is_some() {
+                return Err(fail("is not empty"));
+            }
+        } else if std::fs::symlink_metadata(&target).is_ok() {
             return Err(fail("already exists"));
         }
-        let parent = target.parent().ok_or_else(|| fail("has no folder around it"))?;
+        let around = target.parent().ok_or_else(|| fail("has no folder around it"))?;
+        let parent = if in_place { &target } else { around };
         std::fs::create_dir_all(parent).map_err(io("create", parent))?;
         let mut random = [0; 8];
         getrandom::fill(&mut random)
@@ -105,7 +114,11 @@ impl Scaffold {
         let work = Unfinished(parent.join(format!(".lilypad-new-{}", hex::encode(random))));
         self.write(&work.0, name)?;
         commit(&work.0, name).await?;
-        std::fs::rename(&work.0, &target).map_err(io("create", &target))?;
+        if in_place {
+            move_out(&work.0, &target)?;
+        } else {
+            std::fs::rename(&work.0, &target).map_err(io("create", &target))?;
+        }
         Ok(target)
     }
 
@@ -143,6 +156,19 @@ impl Scaffold {
         }
         Ok(())
     }
+}
+
+/// Moves what a folder holds into another, the repository's own data last. The other one stays the same folder: a person's
+/// shell is in it.
+fn move_out(from: &Path, to: &Path) -> Result<(), ModuleError> {
+    let entries = std::fs::read_dir(from).map_err(io("read", from))?;
+    let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    names.sort_by_key(|name| name == ".git");
+    for name in names {
+        let target = to.join(&name);
+        std::fs::rename(from.join(&name), &target).map_err(io("create", &target))?;
+    }
+    Ok(())
 }
 
 /// A folder that goes away unless it was moved to its place.

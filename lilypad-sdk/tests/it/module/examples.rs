@@ -32,7 +32,7 @@ async fn hello_docker_greets_from_a_container() {
     }
     let data = tempfile::tempdir().unwrap();
     let fetcher = Fetcher::new(data.path(), FetchPolicy::strangers()).with_embedded();
-    let source = fetcher.resolve(&ModuleReference::Directory(folder.clone())).await.unwrap();
+    let source = fetcher.resolve(&ModuleReference::folder(&folder)).await.unwrap();
     let checkout = fetcher.fetch(&source).await.unwrap();
     assert!(checkout.render(&inputs(&serde_json::json!({}))).is_ok(), "it renders without input too");
     let name = "\"you\" & 'me'\\";

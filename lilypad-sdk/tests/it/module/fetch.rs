@@ -345,7 +345,7 @@ async fn a_folder_is_run_from_a_snapshot() {
     std::fs::write(work.path().join("lilypad_module.json.tmpl"), TEMPLATE).unwrap();
     std::fs::write(work.path().join(".gitignore"), "secret\n").unwrap();
     std::fs::write(work.path().join("secret"), "key").unwrap();
-    let reference = ModuleReference::Directory(work.path().to_owned());
+    let reference = ModuleReference::folder(work.path());
     let fetcher = place.fetcher();
     let first = fetcher.resolve(&reference).await.unwrap();
     assert_eq!(fetcher.resolve(&reference).await.unwrap(), first, "nothing changed");
@@ -358,6 +358,14 @@ async fn a_folder_is_run_from_a_snapshot() {
     let second = fetcher.resolve(&reference).await.unwrap();
     assert_ne!(second.hash, first.hash);
     assert!(fetcher.fetch(&second).await.unwrap().render(&message("moo")).is_ok());
+
+    std::fs::create_dir(work.path().join("sub")).unwrap();
+    std::fs::write(work.path().join("sub/other.tmpl"), TEMPLATE).unwrap();
+    let inside = fetcher.resolve(&reference.clone().with_path("sub/other.tmpl").unwrap()).await.unwrap();
+    assert_eq!(inside.path, "/sub/other.tmpl");
+    assert_eq!(fetcher.fetch(&inside).await.unwrap().template().unwrap(), TEMPLATE.as_bytes());
+    let nowhere = reference.clone().with_path("sub/nosuch").unwrap();
+    assert!(matches!(fetcher.resolve(&nowhere).await, Err(ModuleError::File { .. })));
 
     let elsewhere = Fetcher::new(place.data.path(), FetchPolicy::own());
     assert!(matches!(elsewhere.resolve(&reference).await, Err(ModuleError::Forbidden { .. })));
