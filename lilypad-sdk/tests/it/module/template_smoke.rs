@@ -4,8 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use lilypad_sdk::module::lint::{Subject, lint};
 use lilypad_sdk::module::template::{Generation, Limit, Limits, Template, Value};
-use lilypad_sdk::module::{ModuleReference, decode, parse_input_flag, render, render_text};
+use lilypad_sdk::module::{
+    InputSchema, ModuleReference, decode, parse_input_flag, render, render_checked, render_text,
+};
 
 use super::template_cases::{Case, Random, case, mutate};
 use super::{fixture, lines};
@@ -74,10 +77,53 @@ fn changed_module_files_references_and_inputs_give_answers() {
             (0..=random.below(4)).for_each(|_| mutate(&mut random, bytes));
         }
         let _ = render(&template, "t", &inputs);
+        if let Ok(checked) = render_checked(&template, "t", &inputs) {
+            assert_eq!(
+                render(&template, "t", &inputs).ok(),
+                Some(checked),
+                "what passes the check is what is rendered"
+            );
+        }
         let _ = decode(&text, "t");
         let _ = ModuleReference::parse(&String::from_utf8_lossy(&reference));
         let _ = parse_input_flag(&String::from_utf8_lossy(&flag));
     }
+}
+
+/// Files of typed inputs, linted and applied: an answer in plain words, and what passes passes again.
+#[test]
+fn changed_files_of_typed_inputs_and_templates_give_reports() {
+    let mut random = Random(19);
+    let cowsay = include_bytes!("../../../modules/cowsay/lilypad_module.json.tmpl");
+    let file = br#"{"inputs": [{"name": "Message", "required": true, "max": 20, "help": "what it says"},
+        {"name": "Steps", "type": "integer", "default": 20, "min": 5, "max": 200}, {"name": "Fast", "type": "boolean"},
+        {"name": "Size", "choices": ["512", 1024], "default": "512"}, {"name": "More", "type": "json", "default": {"a": [1]}}]}"#;
+    let mut taken = 0;
+    for round in 0..3_000 {
+        let (mut template, mut text) = (cowsay.to_vec(), file.to_vec());
+        (0..=random.below(3)).for_each(|_| mutate(&mut random, &mut text));
+        match InputSchema::parse(&text, "t") {
+            Ok(schema) => {
+                taken += 1;
+                let given = BTreeMap::from([("Message".to_owned(), "moo".to_owned())]);
+                if let Ok(full) = schema.apply(&given) {
+                    assert_eq!(schema.apply(&full).ok(), Some(full));
+                }
+            }
+            Err(error) => {
+                let text = error.to_string();
+                assert!(error.hint().is_some() && !text.contains("expected") && !text.contains("variant"), "{text}");
+            }
+        }
+        if round % 10 == 0 {
+            (0..=random.below(4)).for_each(|_| mutate(&mut random, &mut template));
+            let mut subject = Subject::new(&template, "t");
+            subject.inputs_file = Some(&text);
+            let report = lint(&subject);
+            assert!(report.diagnostics.iter().all(|found| !found.message.is_empty()));
+        }
+    }
+    assert!(taken > 100, "{taken}");
 }
 
 /// What begins, is repeated, and ends a mebibyte.
@@ -134,6 +180,7 @@ fn a_mebibyte_of_noise_ends() {
         run(&text, &Value::text(&text), Generation::default());
         let _ = render(&text, "t", &BTreeMap::from([("a".to_owned(), lossy.clone().into_owned())]));
         let _ = decode(&text, "t");
+        let _ = InputSchema::parse(&text, "t");
         let _ = ModuleReference::parse(&lossy);
         let _ = parse_input_flag(&lossy);
     }
@@ -147,6 +194,11 @@ const ABSURD: &[(&str, Result<&str, Limit>)] = &[
     (r#"{{printf "%[999999999]d" 1}}"#, Ok("%!d(BADINDEX)")),
     (r#"{{printf "%*d" 999999999 1}}"#, Ok("%!(BADWIDTH)1")),
     (r#"{{len (printf "%1000000d" 1)}}"#, Ok("1000000")),
+    // The last width that Go takes for one, and the first that it does not.
+    (r#"{{len (printf "%10000009d" 1)}}"#, Ok("10000009")),
+    (r#"{{printf "%10000010d" 1}}"#, Ok("%!(NOVERB)%!(EXTRA int=1)")),
+    (r#"{{printf "%9999999d" 1}}"#, Err(Limit::OutputBytes)),
+    (r#"{{len (printf "%9999999d%9999999d%9999999d%9999999d%9999999d%9999999d%9999999d" 1 1 1 1 1 1 1)}}"#, Err(Limit::ValueBytes)),
     (r#"{{len (printf "%.70000f|%.70000e|%.70000g" 1.5 1.5 1.5)}}"#, Ok("140013")),
     (r#"{{len (printf "%.70000U|%.70000d" 65 65)}}"#, Ok("140003")),
     (r#"{{define "a"}}{{template "a"}}{{end}}{{template "a"}}"#, Err(Limit::Nesting)),
