@@ -56,9 +56,10 @@ contract LilypadPow is ILilypadPow, ILilypadErrors, Initializable, OwnableUpgrad
 
     /// @inheritdoc ILilypadPow
     function triggerNewPowRound() external onlyOwner {
+        // Two rounds that begin in one block have the same challenges, so they are one: a proof counts in it once.
+        if (block.number != window_start) round++;
         window_start = block.number;
         window_end = block.number + WINDOW_BLOCKS;
-        round++;
         emit NewPowRound();
     }
 

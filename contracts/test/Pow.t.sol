@@ -183,6 +183,22 @@ contract PowTest is Base {
         vm.assertEq(pow.getMinerCount(), 1, "one miner");
     }
 
+    /// @dev Challenges of two rounds that begin in one block are equal: the same work must not count twice.
+    function test_W22_a_round_that_begins_twice_in_a_block_is_one() public {
+        _open();
+        (bytes32 challenge, uint256 difficulty,,) = pow.lastChallenges(MINER);
+        uint256 nonce = _nonce(challenge, difficulty, true);
+        vm.prank(MINER);
+        pow.submitWork(nonce, "node-1");
+        pow.triggerNewPowRound();
+        expectError(ILilypadPow.RoundAlreadyProven.selector, MINER);
+        _challenge();
+        vm.roll(block.number + 1);
+        pow.triggerNewPowRound();
+        _challenge();
+        vm.assertEq(pow.validProofs(), 1, "proofs");
+    }
+
     function test_W22_pages_instead_of_everything() public {
         for (uint256 i = 0; i < 3; i++) {
             _prove();
@@ -258,6 +274,7 @@ contract PowTest is Base {
 
     /// @dev A round in which about one nonce of 120 is a proof, and a challenge.
     function _open() private {
+        vm.roll(block.number + 1);
         pow.change_difficulty(pow.MAX_DIFFICULTY());
         pow.triggerNewPowRound();
         _challenge();

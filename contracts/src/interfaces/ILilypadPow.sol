@@ -54,7 +54,8 @@ interface ILilypadPow {
 
     /// @notice Makes the caller the owner. Once, inside the deployment of the proxy.
     function initialize() external;
-    /// @notice Begins a round of 30 blocks; an open one is replaced and its challenges are void. Owner only.
+    /// @notice Begins a round of 30 blocks; an open one is replaced and its challenges are void, unless it began in this very
+    /// block: then it goes on. Owner only.
     function triggerNewPowRound() external;
     /// @notice Sets the target of later challenges, before the variation of 90 to 110 %. Owner only.
     function change_difficulty(uint256 difficulty) external;
