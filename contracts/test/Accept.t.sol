@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ILilypadErrors} from "../src/interfaces/ILilypadErrors.sol";
+import {ILilypadPayments} from "../src/interfaces/ILilypadPayments.sol";
 import {SharedStructs} from "../src/types/SharedStructs.sol";
 import {Base} from "./Base.t.sol";
 
@@ -30,6 +31,17 @@ contract AcceptTest is Base {
         assertSettled(SharedStructs.AgreementState.ResultsAccepted);
         assertWallet(RP, 1030);
         assertWallet(JC, 970);
+    }
+
+    /// @dev v1 announces no refund of a payment that is used up.
+    function test_a_payment_that_is_used_up_has_no_rest() public {
+        submitted(3);
+        watch();
+        accept();
+        moved(RP, 30, ILilypadPayments.PaymentReason.JobPayment, ILilypadPayments.PaymentDirection.PaidOut);
+        moved(JC, 7, ILilypadPayments.PaymentReason.TimeoutCollateral, ILilypadPayments.PaymentDirection.Refunded);
+        moved(RP, 120, ILilypadPayments.PaymentReason.ResultsCollateral, ILilypadPayments.PaymentDirection.Refunded);
+        nothingMoved();
     }
 
     function testFuzz_conserves_money(uint256 count) public {

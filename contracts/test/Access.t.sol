@@ -234,6 +234,14 @@ contract AccessTest is Base {
         payments.agreeResourceProvider(ID, RP, 10);
         expectError(ILilypadErrors.EscrowNotEmpty.selector, RP);
         payments.acceptResult(ID, RP, JC, 10, 30, 40, 7);
+        expectError(ILilypadErrors.EscrowNotEmpty.selector, RP);
+        payments.mediationAcceptResult(ID, RP, JC, 10, 30, 40, 5);
+        expectError(ILilypadErrors.EscrowNotEmpty.selector, RP);
+        payments.mediationRejectResult(ID, RP, JC, 30, 40, 5);
+        expectError(ILilypadErrors.EscrowNotEmpty.selector, RP);
+        payments.timeoutJudgeResults(ID, RP, JC, 40, 7);
+        expectError(ILilypadErrors.EscrowNotEmpty.selector, RP);
+        payments.timeoutMediateResult(ID, RP, JC, 30, 40, 5);
         payments.addResult(ID, RP, 40, 10);
         expectError(ILilypadErrors.EscrowNotEmpty.selector, JC);
         payments.mediationAcceptResult(ID, RP, JC, 10, 30, 40, 5);
@@ -254,6 +262,21 @@ contract AccessTest is Base {
         payments.timeoutAgreeRefundJobCreator(ID, JC, 30, 7);
         payments.timeoutMediateResult(ID, RP, JC, 30, 40, 5);
         vm.assertTrue(isEmpty(ID, RP) && isEmpty(ID, JC), "nothing left");
+    }
+
+    function test_the_judging_time_out_is_the_same_in_both_spellings() public {
+        payments.setControllerAddress(address(this));
+        for (uint256 i = 0; i < 2; i++) {
+            payments.agreeResourceProvider(ID, RP, 10);
+            payments.agreeJobCreator(ID, JC, 30, 7);
+            payments.addResult(ID, RP, 40, 10);
+            if (i == 0) payments.timeoutJudgeResult(ID, RP, JC, 40, 7);
+            else payments.timeoutJudgeResults(ID, RP, JC, 40, 7);
+            vm.assertTrue(isEmpty(ID, RP) && isEmpty(ID, JC), "nothing left");
+            assertWallet(RP, WALLET + 10 * (i + 1));
+            assertWallet(JC, WALLET - 17 * (i + 1));
+            assertWallet(TREASURY, 7 * (i + 1));
+        }
     }
 
     function test_pause_stops_a_deal_at_every_step() public {
@@ -309,5 +332,6 @@ contract AccessTest is Base {
         vm.assertEq(fresh.totalSupply(), 1e27, "supply");
         vm.assertEq(fresh.balanceOf(address(this)), 1e27, "deployer");
         vm.assertEq(fresh.decimals(), 18, "decimals");
+        vm.assertEq(fresh.getTreasuryAddress(), address(this), "treasury, until it is set");
     }
 }

@@ -165,13 +165,27 @@ contract MediationTest is Base {
     function test_verdict_is_possible_up_to_the_deadline_only() public {
         checked(1);
         vm.warp(START + MEDIATE + 1);
-        expectError(ILilypadErrors.DeadlinePassed.selector, START + MEDIATE);
-        vm.prank(MEDIATOR);
+        _tooLate();
         mediation.mediationAcceptResult(ID);
+        _tooLate();
+        mediation.mediationRejectResult(ID);
         vm.warp(START + MEDIATE);
         vm.prank(MEDIATOR);
         mediation.mediationAcceptResult(ID);
         assertSettled(SharedStructs.AgreementState.MediationAccepted);
+    }
+
+    function test_verdict_wrong_is_possible_up_to_the_same_deadline() public {
+        checked(1);
+        vm.warp(START + MEDIATE);
+        vm.prank(MEDIATOR);
+        mediation.mediationRejectResult(ID);
+        assertSettled(SharedStructs.AgreementState.MediationRejected);
+    }
+
+    function _tooLate() private {
+        expectError(ILilypadErrors.DeadlinePassed.selector, START + MEDIATE);
+        vm.prank(MEDIATOR);
     }
 
     function _checkedWithTwo() private {

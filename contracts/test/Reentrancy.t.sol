@@ -69,8 +69,9 @@ contract Receiver {
 
     /// @dev Only a verdict in progress locks the mediation contract.
     function _noteVerdict() private {
-        (bool ok,) = address(_mediation).call(abi.encodeCall(_mediation.mediationAcceptResult, ("deal-1")));
-        if (ok) worked++;
+        (bool wrong,) = address(_mediation).call(abi.encodeCall(_mediation.mediationRejectResult, ("deal-1")));
+        (bool right,) = address(_mediation).call(abi.encodeCall(_mediation.mediationAcceptResult, ("deal-1")));
+        if (wrong || right) worked++;
     }
 
     function _note(address target, bytes memory data) private {
@@ -123,6 +124,26 @@ contract ReentrancyTest is Base {
         vm.assertEq(_mediator.refused(), 9, "refusals");
         assertWallet(address(_mediator), 5);
         assertState(SharedStructs.AgreementState.MediationAccepted);
+    }
+
+    /// @dev The mediator of one deal is paid in another: the controller is locked, the mediation contract is not.
+    function test_W26_no_verdict_within_another_deals_step() public {
+        token.transfer(address(_mediator), WALLET);
+        _agree();
+        vm.prank(RP);
+        controller.addResult(ID, "r", "d", 1);
+        _creator.act(address(controller), abi.encodeCall(controller.checkResult, (ID)));
+        SharedStructs.DealMembers memory m = members();
+        m.jobCreator = address(_mediator);
+        vm.prank(RP);
+        controller.agree("deal-2", m, timeouts(), pricing());
+        _mediator.act(address(controller), abi.encodeCall(controller.agree, ("deal-2", m, timeouts(), pricing())));
+        vm.prank(RP);
+        controller.addResult("deal-2", "r", "d", 1);
+        assertState(SharedStructs.AgreementState.ResultsChecked);
+        _mediator.act(address(controller), abi.encodeCall(controller.acceptResult, ("deal-2")));
+        vm.assertEq(_mediator.worked(), 0, "nothing worked");
+        assertState(SharedStructs.AgreementState.ResultsChecked);
     }
 
     function _agree() private {

@@ -47,8 +47,12 @@ contract V1WritingTest is Base {
         _submitted("c");
         _submitted("d");
         store.checkResult("d");
-        vm.warp(START + JUDGE + MEDIATE + SUBMIT);
+        vm.warp(START + AGREE);
+        expectText("Not timed out");
         store.timeoutAgree("a");
+        vm.warp(START + AGREE + 1);
+        store.timeoutAgree("a");
+        vm.warp(START + JUDGE + MEDIATE + SUBMIT);
         store.timeoutSubmitResult("b");
         store.timeoutJudgeResult("c");
         store.timeoutMediateResult("d");
