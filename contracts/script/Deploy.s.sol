@@ -17,10 +17,17 @@ interface ScriptVm {
     function startBroadcast() external;
     function stopBroadcast() external;
     function envOr(string calldata name, address otherwise) external view returns (address);
+    function readFile(string calldata path) external view returns (string memory);
+    function getCode(string calldata artifact) external view returns (bytes memory);
+    function keyExistsJson(string calldata json, string calldata key) external view returns (bool);
+    function parseJsonString(string calldata json, string calldata key) external pure returns (string memory);
+    function parseJsonStringArray(string calldata json, string calldata key) external pure returns (string[] memory);
+    function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
+    function toString(uint256 value) external pure returns (string memory);
 }
 
-/// @notice Deploys and wires the whole set in one go. It cannot be resumed: after a failure, start again from nothing. The
-/// addresses are not those of `local`, which the SDK's deployment gives.
+/// @notice Deploys and wires the whole set in one go, by the table that `lilypad contracts deploy` uses: the same account
+/// with the same nonce creates the same addresses. This script cannot be resumed; `lilypad contracts deploy` can.
 ///
 ///     forge script script/Deploy.s.sol --rpc-url <url> --private-key <key> --broadcast
 ///
@@ -29,17 +36,9 @@ interface ScriptVm {
 contract Deploy {
     ScriptVm private constant vm = ScriptVm(address(uint160(uint256(keccak256("hevm cheat code")))));
     bool public constant IS_SCRIPT = true;
+    string private constant TABLE = "../lilypad-sdk/abi/deployment.json";
 
-    LilypadToken public token;
-    LilypadPayments public payments;
-    LilypadStorage public store;
-    LilypadUsers public users;
-    LilypadMediationRandom public mediation;
-    LilypadController public controller;
-    LilypadOnChainJobCreator public jobs;
-    ExampleClient public example;
-    LilypadProxyAdmin public proxyAdmin;
-    LilypadPow public pow;
+    mapping(string name => address) private _at;
 
     function run() external {
         vm.startBroadcast();
@@ -49,31 +48,100 @@ contract Deploy {
 
     /// @notice All steps, by the caller's account or, in a test, by this contract.
     function deploy(address treasury, address jobService) public {
-        token = new LilypadToken("Lilypad Token", "LP", 1_000_000_000 ether);
-        payments = new LilypadPayments();
-        payments.initialize(address(token));
-        token.setControllerAddress(address(payments));
-        store = new LilypadStorage();
-        store.initialize();
-        users = new LilypadUsers();
-        users.initialize();
-        mediation = new LilypadMediationRandom();
-        mediation.initialize();
-        controller = new LilypadController();
-        jobs = new LilypadOnChainJobCreator();
-        jobs.initialize(address(token));
-        jobs.setControllerAddress(jobService);
-        example = new ExampleClient();
-        example.initialize(address(jobs));
-        LilypadPow implementation = new LilypadPow();
-        proxyAdmin = new LilypadProxyAdmin();
-        pow = LilypadPow(address(new LilypadPowProxy(address(implementation), address(proxyAdmin))));
-        controller.initialize(
-            address(store), address(users), address(payments), address(mediation), address(jobs), address(pow)
-        );
-        store.setControllerAddress(address(controller));
-        payments.setControllerAddress(address(controller));
-        mediation.setControllerAddress(address(controller));
-        if (treasury != address(0)) token.setTreasuryAddress(treasury);
+        (_at["$treasury"], _at["$jobService"]) = (treasury, jobService);
+        string memory table = vm.readFile(TABLE);
+        for (uint256 i = 0;; i++) {
+            string memory step = string.concat(".steps[", vm.toString(i), "]");
+            if (!vm.keyExistsJson(table, step)) return;
+            string memory create = string.concat(step, ".create");
+            if (vm.keyExistsJson(table, create)) {
+                _create(table, step, vm.parseJsonString(table, create));
+            } else {
+                _call(table, step);
+            }
+        }
+    }
+
+    function token() external view returns (LilypadToken) {
+        return LilypadToken(_at["LilypadToken"]);
+    }
+
+    function payments() external view returns (LilypadPayments) {
+        return LilypadPayments(_at["LilypadPayments"]);
+    }
+
+    function store() external view returns (LilypadStorage) {
+        return LilypadStorage(_at["LilypadStorage"]);
+    }
+
+    function users() external view returns (LilypadUsers) {
+        return LilypadUsers(_at["LilypadUsers"]);
+    }
+
+    function mediation() external view returns (LilypadMediationRandom) {
+        return LilypadMediationRandom(_at["LilypadMediationRandom"]);
+    }
+
+    function controller() external view returns (LilypadController) {
+        return LilypadController(_at["LilypadController"]);
+    }
+
+    function jobs() external view returns (LilypadOnChainJobCreator) {
+        return LilypadOnChainJobCreator(_at["LilypadOnChainJobCreator"]);
+    }
+
+    function example() external view returns (ExampleClient) {
+        return ExampleClient(_at["ExampleClient"]);
+    }
+
+    function proxyAdmin() external view returns (LilypadProxyAdmin) {
+        return LilypadProxyAdmin(_at["LilypadProxyAdmin"]);
+    }
+
+    function pow() external view returns (LilypadPow) {
+        return LilypadPow(address(LilypadPowProxy(payable(_at["LilypadPowProxy"]))));
+    }
+
+    function _create(string memory table, string memory step, string memory name) private {
+        bytes memory code = vm.getCode(string.concat(name, ".sol:", name));
+        string memory data = string.concat(step, ".data");
+        if (vm.keyExistsJson(table, data)) code = bytes.concat(code, vm.parseJsonBytes(table, data));
+        code = bytes.concat(code, _words(_names(table, string.concat(step, ".args"))));
+        address created;
+        assembly ("memory-safe") {
+            created := create(0, add(code, 32), mload(code))
+        }
+        require(created != address(0), string.concat(name, " was not created"));
+        _at[name] = created;
+    }
+
+    function _call(string memory table, string memory step) private {
+        address on = _at[vm.parseJsonString(table, string.concat(step, ".on"))];
+        string[] memory args = _names(table, string.concat(step, ".args"));
+        string[] memory reads = _names(table, string.concat(step, ".reads"));
+        if (args.length > 0 && _isSet(on, args, reads)) return;
+        string memory signature = vm.parseJsonString(table, string.concat(step, ".call"));
+        (bool done,) = on.call(bytes.concat(bytes4(keccak256(bytes(signature))), _words(args)));
+        require(done, string.concat(signature, " failed"));
+    }
+
+    /// @dev Whether every argument is zero, which stands for what the contracts choose themselves, or set already.
+    function _isSet(address on, string[] memory args, string[] memory reads) private view returns (bool) {
+        for (uint256 i = 0; i < args.length; i++) {
+            if (_at[args[i]] == address(0)) continue;
+            (bool done, bytes memory found) = on.staticcall(abi.encodeWithSignature(reads[i]));
+            if (!done || abi.decode(found, (address)) != _at[args[i]]) return false;
+        }
+        return true;
+    }
+
+    function _words(string[] memory names) private view returns (bytes memory words) {
+        for (uint256 i = 0; i < names.length; i++) {
+            words = bytes.concat(words, abi.encode(_at[names[i]]));
+        }
+    }
+
+    function _names(string memory table, string memory key) private view returns (string[] memory) {
+        return vm.keyExistsJson(table, key) ? vm.parseJsonStringArray(table, key) : new string[](0);
     }
 }

@@ -1,6 +1,7 @@
 //! What may be typed. Only shapes: values stay text here and are read in `settings`, where a flag and its environment
 //! variable share one reader and one error.
 
+mod contracts;
 mod devnet;
 mod groups;
 mod jobs;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
+    contracts::{ChainArgs, ContractsArgs, ContractsCommand, DeployArgs, FundArgs, SetArgs},
     devnet::DevnetArgs,
     groups::{PricingArgs, ServiceArgs, TelemetryArgs, Web3Args},
     jobs::{AttachArgs, JobsArgs, JobsCommand},
@@ -86,6 +88,8 @@ pub(crate) enum Command {
     Module(ModuleArgs),
     /// Take up jobs again
     Jobs(JobsArgs),
+    /// The contracts of a network: deploy, verify, show, fund accounts
+    Contracts(Box<ContractsArgs>),
     /// Print the version, the commit and the wire version
     Version(VersionArgs),
     /// Print a completion script for a shell

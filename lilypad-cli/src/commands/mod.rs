@@ -1,6 +1,7 @@
 //! From the words typed to an exit code. Nothing slow happens before the words are understood: `--help` starts no runtime.
 
 mod completion;
+mod contracts;
 mod devnet;
 mod failure;
 mod module;
@@ -151,6 +152,11 @@ fn dispatch(cli: Cli, environment: &Environment, printer: &Printer) -> Result<Ex
             let reader = reader(global, environment)?;
             logging::init(logging::Default::Silent, global, &reader)?;
             block_on(module::module(args, &reader, global, printer))
+        }
+        Command::Contracts(args) => {
+            let reader = reader(global, environment)?;
+            logging::init(logging::Default::Silent, global, &reader)?;
+            block_on(contracts::contracts(*args, &reader, global, printer))
         }
         Command::Devnet(args) => {
             let reader = reader(global, environment)?;

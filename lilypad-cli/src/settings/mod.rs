@@ -3,12 +3,14 @@
 //! Order: flag, environment variable, `--config` file, the network's preset, built-in default. A value that cannot be read is
 //! an error that names where it came from; nothing falls back silently.
 
+mod contracts;
 mod devnet;
 mod network;
 mod read;
 mod run;
 
 pub(crate) use self::{
+    contracts::{DeploySettings, FundSettings, SetSettings},
     devnet::{Chain, DevnetSettings},
     network::Connection,
     read::Reader,

@@ -63,12 +63,12 @@ impl Connection {
     }
 }
 
-fn is_local(network: &Network) -> bool {
+pub(super) fn is_local(network: &Network) -> bool {
     network.name == Network::local().name
 }
 
 /// The preset that `-n` or its variable names.
-fn preset(reader: &Reader<'_>, global: &GlobalArgs) -> Result<Network, Failure> {
+pub(super) fn preset(reader: &Reader<'_>, global: &GlobalArgs) -> Result<Network, Failure> {
     let given = reader.text(global.network.as_deref(), &env::LILYPAD_NETWORK)?;
     let name = given.as_ref().map_or(Network::testnet().name, |given| given.text.as_str());
     Network::named(name).map_err(|_| {
@@ -102,7 +102,11 @@ fn leak<T>(values: Vec<T>) -> &'static [T] {
 }
 
 /// Gives the contracts that were named when the controller must be asked for the others.
-fn apply_web3(reader: &Reader<'_>, args: &Web3Args, network: &mut Network) -> Result<Option<GivenContracts>, Failure> {
+pub(super) fn apply_web3(
+    reader: &Reader<'_>,
+    args: &Web3Args,
+    network: &mut Network,
+) -> Result<Option<GivenContracts>, Failure> {
     let file = &reader.file.web3;
     let rpc =
         reader.text_or_file(args.web3_rpc_url.as_deref(), &env::WEB3_RPC_URL, file.rpc_url.as_ref(), "rpc_url")?;
@@ -171,7 +175,7 @@ fn apply_web3(reader: &Reader<'_>, args: &Web3Args, network: &mut Network) -> Re
 }
 
 /// Endpoints separated by commas.
-fn rpc_urls(given: &Given) -> Result<Vec<&'static str>, Failure> {
+pub(super) fn rpc_urls(given: &Given) -> Result<Vec<&'static str>, Failure> {
     let urls: Vec<&str> = given.text.split(',').map(str::trim).filter(|url| !url.is_empty()).collect();
     let known = ["ws://", "wss://", "http://", "https://"];
     if urls.is_empty()
@@ -182,7 +186,7 @@ fn rpc_urls(given: &Given) -> Result<Vec<&'static str>, Failure> {
     Ok(urls.into_iter().map(|url| &*url.to_owned().leak()).collect())
 }
 
-fn wallet(reader: &Reader<'_>, args: &Web3Args, local: bool) -> Result<Option<Wallet>, Failure> {
+pub(super) fn wallet(reader: &Reader<'_>, args: &Web3Args, local: bool) -> Result<Option<Wallet>, Failure> {
     let flag = args.web3_private_key.as_ref().map(|key| key.expose());
     match reader.text(flag, &env::WEB3_PRIVATE_KEY)? {
         Some(key) => match Wallet::from_private_key(&key.text) {

@@ -38,7 +38,7 @@ fn me(chain: &RpcChain) -> Address {
 pub(super) async fn contracts_order_jobs(world: &World) {
     let (service, payer) = (&world.admin, &world.creator);
     let jobs = Chain::contracts(service).job_creator.expect("the set has it");
-    let client = me(service).create(18);
+    let client = me(service).create(11);
     let at = ("OnChainJobCreator", jobs);
     let deposit = service.read(at, sol::JobCreator::getRequiredDepositCall {}, 0).await.unwrap();
     let tokens = async || Chain::token_balance(payer, me(payer)).await.unwrap();

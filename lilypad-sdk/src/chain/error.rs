@@ -143,6 +143,16 @@ pub enum ChainError {
         #[source]
         source: io::Error,
     },
+    /// The file of a deployment cannot be used.
+    #[error("{}: {problem}", path.display())]
+    DeploymentFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// The way out.
+        hint: String,
+    },
     /// Not a private key.
     #[error(transparent)]
     Wallet(#[from] WalletError),
@@ -175,6 +185,7 @@ impl ChainError {
                 | Self::BadEndpoint { .. }
                 | Self::NoContract { .. }
                 | Self::ReadOnly { .. }
+                | Self::DeploymentFile { .. }
                 | Self::Wallet(_)
         )
     }
@@ -203,6 +214,7 @@ impl ChainError {
             Self::ReadOnly { .. } => "set WEB3_PRIVATE_KEY".to_owned(),
             Self::NotMined { .. } => "it may still be mined; the same command continues it".to_owned(),
             Self::Lock { path, .. } => format!("see whether another process holds {}", path.display()),
+            Self::DeploymentFile { hint, .. } => hint.clone(),
             Self::Wallet(error) => error.hint().to_owned(),
             _ => return None,
         })

@@ -39,6 +39,10 @@ mod conformance_jobs;
 
 pub use crate::wallet::{SignError, Wallet, WalletError};
 pub use call::{ChainCall, ServiceType, SignedTx, TxJournal, TxOptions, TxReceipt};
+pub use deploy::{
+    Check, ContractStatus, DeployConfig, DeployProgress, DeployedContract, DeployedStep, Deployment, Gift, PendingStep,
+    deploy, deploy_recorded, fund, give, survey, verify,
+};
 pub use error::ChainError;
 pub use event::{BlockHead, ChainEvent, ChainEventKind, EventCursor, REWIND, deal_key};
 pub use network::{AuthMode, Contracts, GivenContracts, Network, Settlement, UnknownNetwork};
@@ -46,9 +50,6 @@ pub use revert::{ContractError, RevertReason};
 pub use rpc::{RpcChain, RpcConfig};
 pub use seam::{Chain, DynChain};
 
-#[cfg(feature = "devnet")]
-#[cfg_attr(docsrs, doc(cfg(feature = "devnet")))]
-pub use deploy::{DeployConfig, deploy};
 #[cfg(feature = "devnet")]
 #[cfg_attr(docsrs, doc(cfg(feature = "devnet")))]
 pub use embedded::{DEV_ACCOUNTS, EmbeddedChain, EmbeddedConfig, EmbeddedTransport, LOCAL_CHAIN_ID};

@@ -4,6 +4,8 @@
 //! process or served by `lilypad devnet` on this machine. A preset pins how deals settle and how requests are signed,
 //! and a solver that announces otherwise is refused (design.md §11, ruling 1).
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::{Address, address};
 
 pub use crate::types::{AuthMode, Settlement};
@@ -27,6 +29,26 @@ pub struct Contracts {
     pub job_creator: Option<Address>,
     /// Proof-of-work rounds.
     pub pow: Option<Address>,
+}
+
+impl Contracts {
+    /// The same by the contracts' own names; the proof-of-work contract by its proxy's.
+    #[must_use]
+    pub fn by_name(&self) -> BTreeMap<String, Address> {
+        [
+            ("LilypadController", Some(self.controller)),
+            ("LilypadPayments", Some(self.payments)),
+            ("LilypadStorage", Some(self.storage)),
+            ("LilypadUsers", Some(self.users)),
+            ("LilypadToken", Some(self.token)),
+            ("LilypadMediationRandom", Some(self.mediation)),
+            ("LilypadOnChainJobCreator", self.job_creator),
+            ("LilypadPowProxy", self.pow),
+        ]
+        .into_iter()
+        .filter_map(|(name, address)| Some((name.to_owned(), address?)))
+        .collect()
+    }
 }
 
 /// Addresses that somebody gave for single contracts; what is `None` is taken from elsewhere.
@@ -190,7 +212,7 @@ const DEV: Network = Network {
     auth: AuthMode::Legacy,
 };
 
-// Addresses that the first development account creates at nonces 0, 1, 4, 6, 8, 10, 15 and 22; a test of `deploy` holds them.
+// Addresses that the first development account creates at nonces 0, 1, 4, 6, 8, 10, 17 and 18; tests of `deploy` hold them.
 const LOCAL: Network = Network {
     name: "local",
     chain_id: 31_337,
@@ -201,9 +223,9 @@ const LOCAL: Network = Network {
         storage: address!("0xDc64a140Aa3E981100a9becA4E685f962f0cF6C9"),
         users: address!("0x0165878A594ca255338adfa4d48449f69242Eb8F"),
         mediation: address!("0x2279B7A0a67DB372996a5FaB50D91eAA73d2eBe6"),
-        controller: address!("0x610178dA211FEF7D417bC0e6FeD39F05609AD788"),
-        job_creator: Some(address!("0x0B306BF915C4d645ff596e518fAf3F9669b97016")),
-        pow: Some(address!("0x4ed7c70F96B99c776995fB64377f0d4aB3B0e1C1")),
+        controller: address!("0x68B1D87F95878fE05B998F19b66F4baba5De1aed"),
+        job_creator: Some(address!("0x610178dA211FEF7D417bC0e6FeD39F05609AD788")),
+        pow: Some(address!("0x9A9f2CCfdE556A7E9Ff0848998Aa4a0CFD8863AE")),
     },
     solver: DEV_SOLVER,
     mediators: DEV_MEDIATORS,
@@ -304,7 +326,7 @@ mod tests {
             local.job_creator.unwrap(),
             local.pow.unwrap(),
         ];
-        for (nonce, address) in [0, 1, 4, 6, 8, 10, 15, 22].into_iter().zip(expected) {
+        for (nonce, address) in [0, 1, 4, 6, 8, 18, 10, 17].into_iter().zip(expected) {
             assert_eq!(admin.create(nonce), address, "nonce {nonce}");
         }
     }

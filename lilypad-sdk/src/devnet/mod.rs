@@ -81,6 +81,14 @@ pub struct DevnetBuilder {
 pub struct Devnet;
 
 impl Devnet {
+    /// The devnet that runs on this machine, `None` where none does.
+    ///
+    /// # Errors
+    /// [`Error::Silent`] when its process lives but does not answer.
+    pub async fn running(paths: &Paths) -> Result<Option<DevnetInfo>, Error> {
+        local::running(paths).await
+    }
+
     /// A devnet with one provider, the embedded chain, and stores in memory.
     pub fn builder() -> DevnetBuilder {
         DevnetBuilder {

@@ -199,10 +199,7 @@ pub(super) async fn spawn(config: DevnetBuilder) -> Result<DevnetHandle, Error> 
     (deployment.fund, deployment.ether, deployment.tokens) = (fund, ether(ETHER), Amount::from_tokens(TOKENS));
     let chain = match &config.chain {
         ChainChoice::Embedded | ChainChoice::Anvil => deploy(&open.admin, &deployment).await?,
-        ChainChoice::Rpc(url) => {
-            let rpc = rpc_config(&config, url.clone());
-            standing::find_or_deploy(rpc, &open.admin, dev(ADMIN)?, &config.paths, &deployment).await?
-        }
+        ChainChoice::Rpc(_) => standing::find_or_deploy(&open.admin, &config.paths, &deployment).await?,
     };
     let genesis = chain.genesis_hash().await?.to_string();
     let signed_by = |wallet: &Wallet| -> Arc<dyn DynChain> {

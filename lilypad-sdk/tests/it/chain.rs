@@ -16,7 +16,7 @@ use lilypad_sdk::chain::{
 use serde_json::json;
 
 /// A running anvil; it dies with this value.
-struct Anvil {
+pub(crate) struct Anvil {
     child: Child,
     port: u16,
 }
@@ -29,7 +29,7 @@ impl Drop for Anvil {
 }
 
 impl Anvil {
-    fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let Some(program) = Self::program() else {
             let must = std::env::var("CI").is_ok_and(|ci| ci == "true")
                 || std::env::var("LILYPAD_REQUIRE_PARTS").is_ok_and(|must| must == "1");
@@ -66,7 +66,7 @@ impl Anvil {
         on_path.or_else(|| local.is_file().then_some(local))
     }
 
-    fn http(&self) -> String {
+    pub(crate) fn http(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
@@ -252,7 +252,7 @@ async fn every_function_answers_on_anvil() {
         ("mediation", at.mediation, include_str!("../../abi/LilypadMediationRandom.json")),
         ("job creator", at.job_creator.unwrap(), include_str!("../../abi/LilypadOnChainJobCreator.json")),
         ("pow", at.pow.unwrap(), include_str!("../../abi/LilypadPow.json")),
-        ("example client", owner.create(18), include_str!("../../abi/ExampleClient.json")),
+        ("example client", owner.create(11), include_str!("../../abi/ExampleClient.json")),
     ];
     let mut called = 0;
     for (name, address, artifact) in contracts {

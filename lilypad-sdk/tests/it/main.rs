@@ -5,6 +5,8 @@ mod api;
 #[cfg(feature = "devnet")]
 mod chain;
 #[cfg(feature = "devnet")]
+mod deploy;
+#[cfg(feature = "devnet")]
 mod devnet;
 #[cfg(all(feature = "docker", feature = "wasm", feature = "client"))]
 mod executor;

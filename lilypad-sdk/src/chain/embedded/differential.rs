@@ -423,7 +423,7 @@ async fn world() -> World {
         ether: Amount::ZERO,
         tokens: Amount::from_wei(U256::from(WALLET)),
         treasury: Some(PEOPLE[TREASURY]),
-        job_service: None,
+        ..DeployConfig::default()
     };
     let contracts = deploy(&admin, &config).await.unwrap().contracts();
     let db = chain.lock().accounts();
