@@ -9,6 +9,7 @@ import {Terms} from "./libraries/Terms.sol";
 import {Transitions} from "./libraries/Transitions.sol";
 import {DealTypes} from "./types/DealTypes.sol";
 import {SharedStructs} from "./types/SharedStructs.sol";
+import {Negotiation, StoredAgreement, StoredProposal} from "./types/StoredDeals.sol";
 
 /// @notice See ILilypadStorage.
 contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
@@ -17,32 +18,6 @@ contract LilypadStorage is ILilypadStorage, ControllerOwnable, Initializable {
 
     /// @dev Longest deal, result and data id, in bytes. A CID has 46 or 59.
     uint256 public constant MAX_ID_LENGTH = 256;
-
-    /// @dev One slot. `closedAt` belongs to the final state that `state` names, `checkedAt` to the draw of a mediator,
-    /// `result` is the record of the result.
-    struct StoredAgreement {
-        SharedStructs.AgreementState state;
-        uint40 checkedAt;
-        uint40 closedAt;
-        address result;
-    }
-
-    /// @dev One slot. Before both parties have agreed, `record` keeps the oldest open proposal, of which no entry in
-    /// `_proposals` is needed; zero if it timed out while others were open. When the last open one has timed out,
-    /// `record` is that one and `time` when. When both have agreed, `concluded` is true, `record` keeps their terms and
-    /// `time` that of the second consent.
-    struct Negotiation {
-        address record;
-        uint32 open;
-        uint40 time;
-        bool concluded;
-    }
-
-    /// @dev One slot: a proposal that is not the oldest, or has timed out.
-    struct StoredProposal {
-        address record;
-        DealTypes.ProposalStatus status;
-    }
 
     mapping(bytes32 dealKey => Negotiation) private _negotiations;
     mapping(bytes32 dealKey => mapping(address proposer => StoredProposal)) private _proposals;

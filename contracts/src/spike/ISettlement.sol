@@ -8,7 +8,9 @@ pragma solidity 0.8.37;
 ///
 /// @notice Not used by nodes. It shows that the ledger of the v1 face carries this one: escrow under a key, here that of a
 /// pair of parties instead of a deal, taken out by settlements only. A settlement is final when it is signed: who disputes a
-/// result does not sign, and uses the v1 face. What is signed is owed as long as neither party cancels its nonce. No slot is written for a deal; a nonce is a bit in its party's bitmap.
+/// result does not sign, and uses the v1 face. What is signed is owed as long as neither party cancels the nonce. No slot is
+/// written for a deal: its nonce is one bit of a bitmap that the pair shares, so the first deal of a pair opens one slot, and
+/// after that every 256th does.
 interface ISettlement {
     /// @dev What both parties sign, EIP-712, domain {Lilypad Settlement, 1, chainId, this contract}.
     struct Settlement {
@@ -20,8 +22,8 @@ interface ISettlement {
         address resourceProvider;
         /// What the provider gets, base units.
         uint256 amount;
-        uint256 creatorNonce;
-        uint256 providerNonce;
+        /// Any number that the pair has not used yet, in this direction.
+        uint256 nonce;
     }
 
     /// @dev With the signatures of both in the short form of EIP-2098: r, and s with the parity in its highest bit.
@@ -38,8 +40,7 @@ interface ISettlement {
         bytes32 dealKey;
         bytes32 resultKey;
         uint256 amount;
-        /// The creator's nonce × 2^128 + the provider's.
-        uint256 nonces;
+        uint256 nonce;
         bytes32 creatorR;
         bytes32 creatorVs;
         bytes32 providerR;
@@ -48,13 +49,17 @@ interface ISettlement {
 
     /// @notice A deal is paid.
     event Settled(bytes32 indexed dealKey, uint256 amount);
+    /// @notice A nonce is worthless without having been settled.
+    event Cancelled(address indexed jobCreator, address indexed resourceProvider, uint256 nonce);
     /// @notice A pair's escrow changed.
     event Locked(address indexed jobCreator, address indexed resourceProvider, uint256 amount, uint256 until);
 
     /// @notice A signature is not that of the party.
     error WrongSignature(bytes32 dealKey, address party);
-    /// @notice This nonce of the party is used.
-    error NonceUsed(address party, uint256 nonce);
+    /// @notice This nonce of the pair is used or cancelled.
+    error NonceUsed(uint256 nonce);
+    /// @notice Only one of the two may cancel.
+    error NotAParty(address sender);
     /// @notice The pair's escrow is too small.
     error NotEnoughLocked(uint256 locked, uint256 amount);
     /// @notice The escrow is the provider's to draw on until then.
@@ -73,15 +78,15 @@ interface ISettlement {
     function settle(Signed calldata signed) external;
     /// @notice Pays many deals of one pair, each with its own signatures; all or none.
     function settleBatch(address jobCreator, address resourceProvider, SignedItem[] calldata signed) external;
-    /// @notice Makes one of the caller's own nonces worthless.
-    function cancel(uint256 nonce) external;
+    /// @notice Makes a nonce of the pair worthless. Either of the two may: nothing is owed that only one of them wants.
+    function cancel(address jobCreator, address resourceProvider, uint256 nonce) external;
     /// @notice What `jobCreator` has locked with `resourceProvider`, and until when.
     function lockedOf(address jobCreator, address resourceProvider)
         external
         view
         returns (uint256 amount, uint256 until);
     /// @notice Whether a nonce is used or cancelled.
-    function isUsed(address party, uint256 nonce) external view returns (bool);
+    function isUsed(address jobCreator, address resourceProvider, uint256 nonce) external view returns (bool);
     /// @notice What is signed.
     function digest(Settlement calldata settlement) external view returns (bytes32);
 }

@@ -13,13 +13,13 @@ contract LilypadSettlement is ISettlement, EIP712 {
     using EscrowLedger for EscrowLedger.Held;
 
     bytes32 private constant TYPE_HASH = keccak256(
-        "Settlement(bytes32 dealKey,bytes32 resultKey,address jobCreator,address resourceProvider,uint256 amount,uint256 creatorNonce,uint256 providerNonce)"
+        "Settlement(bytes32 dealKey,bytes32 resultKey,address jobCreator,address resourceProvider,uint256 amount,uint256 nonce)"
     );
 
     IERC20 private immutable _token;
     EscrowLedger.Ledger private _ledger;
     mapping(bytes32 pairKey => uint256) private _until;
-    mapping(address party => mapping(uint256 word => uint256)) private _used;
+    mapping(bytes32 pairKey => mapping(uint256 word => uint256)) private _used;
 
     constructor(address token) EIP712("Lilypad Settlement", "1") {
         _token = IERC20(token);
@@ -55,34 +55,35 @@ contract LilypadSettlement is ISettlement, EIP712 {
         bytes32 hash = digest(deal);
         _requireSigned(hash, deal.dealKey, creator, signed.creatorR, signed.creatorVs);
         _requireSigned(hash, deal.dealKey, provider, signed.providerR, signed.providerVs);
-        _use(_used[creator], creator, deal.creatorNonce);
-        _use(_used[provider], provider, deal.providerNonce);
+        bytes32 key = _pairKey(creator, provider);
+        _use(_used[key], deal.nonce);
         emit Settled(deal.dealKey, deal.amount);
-        _draw(creator, provider, deal.amount);
+        _draw(key, creator, provider, deal.amount);
     }
 
     /// @inheritdoc ISettlement
     function settleBatch(address jobCreator, address resourceProvider, SignedItem[] calldata signed) external {
         bytes32 domain = _domainSeparatorV4();
-        mapping(uint256 word => uint256) storage usedByCreator = _used[jobCreator];
-        mapping(uint256 word => uint256) storage usedByProvider = _used[resourceProvider];
+        bytes32 key = _pairKey(jobCreator, resourceProvider);
+        mapping(uint256 word => uint256) storage used = _used[key];
         uint256 sum = 0;
         for (uint256 i = 0; i < signed.length; i++) {
             SignedItem calldata item = signed[i];
             bytes32 hash = _hash(domain, jobCreator, resourceProvider, item);
             _requireSigned(hash, item.dealKey, jobCreator, item.creatorR, item.creatorVs);
             _requireSigned(hash, item.dealKey, resourceProvider, item.providerR, item.providerVs);
-            _use(usedByCreator, jobCreator, item.nonces >> 128);
-            _use(usedByProvider, resourceProvider, item.nonces & type(uint128).max);
+            _use(used, item.nonce);
             sum += item.amount;
             emit Settled(item.dealKey, item.amount);
         }
-        _draw(jobCreator, resourceProvider, sum);
+        _draw(key, jobCreator, resourceProvider, sum);
     }
 
     /// @inheritdoc ISettlement
-    function cancel(uint256 nonce) external {
-        _use(_used[msg.sender], msg.sender, nonce);
+    function cancel(address jobCreator, address resourceProvider, uint256 nonce) external {
+        if (msg.sender != jobCreator && msg.sender != resourceProvider) revert NotAParty(msg.sender);
+        _use(_used[_pairKey(jobCreator, resourceProvider)], nonce);
+        emit Cancelled(jobCreator, resourceProvider, nonce);
     }
 
     // Reading
@@ -98,8 +99,8 @@ contract LilypadSettlement is ISettlement, EIP712 {
     }
 
     /// @inheritdoc ISettlement
-    function isUsed(address party, uint256 nonce) external view returns (bool) {
-        return _used[party][nonce >> 8] & (1 << (nonce & 255)) != 0;
+    function isUsed(address jobCreator, address resourceProvider, uint256 nonce) external view returns (bool) {
+        return _used[_pairKey(jobCreator, resourceProvider)][nonce >> 8] & (1 << (nonce & 255)) != 0;
     }
 
     /// @inheritdoc ISettlement
@@ -109,15 +110,15 @@ contract LilypadSettlement is ISettlement, EIP712 {
 
     // Internals
 
-    function _use(mapping(uint256 word => uint256) storage used, address party, uint256 nonce) private {
+    function _use(mapping(uint256 word => uint256) storage used, uint256 nonce) private {
         uint256 bit = 1 << (nonce & 255);
         uint256 word = used[nonce >> 8];
-        if (word & bit != 0) revert NonceUsed(party, nonce);
+        if (word & bit != 0) revert NonceUsed(nonce);
         used[nonce >> 8] = word | bit;
     }
 
-    function _draw(address creator, address provider, uint256 amount) private {
-        EscrowLedger.Held storage held = _ledger.entry(_pairKey(creator, provider), creator);
+    function _draw(bytes32 key, address creator, address provider, uint256 amount) private {
+        EscrowLedger.Held storage held = _ledger.entry(key, creator);
         uint256 locked = held.takeCollateral();
         if (locked < amount) revert NotEnoughLocked(locked, amount);
         held.addCollateral(locked - amount);
@@ -135,16 +136,7 @@ contract LilypadSettlement is ISettlement, EIP712 {
         returns (bytes32)
     {
         bytes32 hash = keccak256(
-            abi.encode(
-                TYPE_HASH,
-                item.dealKey,
-                item.resultKey,
-                creator,
-                provider,
-                item.amount,
-                item.nonces >> 128,
-                item.nonces & type(uint128).max
-            )
+            abi.encode(TYPE_HASH, item.dealKey, item.resultKey, creator, provider, item.amount, item.nonce)
         );
         return ECDSA.toTypedDataHash(domain, hash);
     }

@@ -34,8 +34,7 @@ abstract contract Signing is Base {
             jobCreator: creator,
             resourceProvider: provider,
             amount: 1 ether,
-            creatorNonce: nonce,
-            providerNonce: nonce
+            nonce: nonce
         });
     }
 
@@ -52,7 +51,7 @@ abstract contract Signing is Base {
                 what.dealKey,
                 what.resultKey,
                 what.amount,
-                what.creatorNonce << 128 | what.providerNonce,
+                what.nonce,
                 signed[i].creatorR,
                 signed[i].creatorVs,
                 signed[i].providerR,
@@ -87,23 +86,24 @@ contract SettlementTest is Signing {
         settlement.settle(signed);
         assertWallet(provider, 2 ether);
         assertLocked(499 ether);
-        vm.assertTrue(settlement.isUsed(creator, 7) && settlement.isUsed(provider, 7), "nonces");
-        vm.assertTrue(!settlement.isUsed(creator, 6), "other nonces");
+        vm.assertTrue(settlement.isUsed(creator, provider, 7), "nonce");
+        vm.assertTrue(!settlement.isUsed(creator, provider, 6), "other nonces");
+        vm.assertTrue(!settlement.isUsed(provider, creator, 7), "the other direction");
     }
 
     function test_a_settlement_works_once() public {
         ISettlement.Signed memory signed = sign(deal(1));
         settlement.settle(signed);
-        vm.expectRevert(abi.encodeWithSelector(ISettlement.NonceUsed.selector, creator, 1));
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.NonceUsed.selector, 1));
         settlement.settle(signed);
         // Nor with the other form of the same signature.
         signed.creatorVs ^= bytes32(uint256(1) << 255);
         vm.expectRevert();
         settlement.settle(signed);
         ISettlement.Settlement memory other = deal(2);
-        other.providerNonce = 1;
+        other.nonce = 1;
         signed = sign(other);
-        vm.expectRevert(abi.encodeWithSelector(ISettlement.NonceUsed.selector, provider, 1));
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.NonceUsed.selector, 1));
         settlement.settle(signed);
         assertWallet(provider, 2 ether);
     }
@@ -113,7 +113,7 @@ contract SettlementTest is Signing {
         signed[0] = sign(deal(1));
         signed[1] = signed[0];
         ISettlement.SignedItem[] memory batch = items(signed);
-        vm.expectRevert(abi.encodeWithSelector(ISettlement.NonceUsed.selector, creator, 1));
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.NonceUsed.selector, 1));
         settlement.settleBatch(creator, provider, batch);
         assertWallet(provider, 1 ether);
         assertLocked(500 ether);
@@ -125,8 +125,11 @@ contract SettlementTest is Signing {
         if (member % 5 == 0) signed.settlement.dealKey ^= bytes32(change);
         if (member % 5 == 1) signed.settlement.resultKey ^= bytes32(change);
         if (member % 5 == 2) signed.settlement.amount += change;
-        if (member % 5 == 3) signed.settlement.creatorNonce += change;
-        if (member % 5 == 4) signed.settlement.providerNonce += change;
+        if (member % 5 == 3) signed.settlement.nonce += change;
+        if (member % 5 == 4) {
+            // Both parties are part of what is signed: the other one does not stand for the pair.
+            signed.settlement.resourceProvider = address(uint160(change));
+        }
         vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongSignature.selector, signed.settlement.dealKey, creator));
         settlement.settle(signed);
     }
@@ -150,10 +153,56 @@ contract SettlementTest is Signing {
 
     function test_a_cancelled_nonce_is_worth_nothing() public {
         ISettlement.Signed memory signed = sign(deal(1));
+        vm.expectEmit(true, true, false, true, address(settlement));
+        emit ISettlement.Cancelled(creator, provider, 1);
         vm.prank(creator);
-        settlement.cancel(1);
-        vm.expectRevert(abi.encodeWithSelector(ISettlement.NonceUsed.selector, creator, 1));
+        settlement.cancel(creator, provider, 1);
+        expectError(ISettlement.NonceUsed.selector, 1);
         settlement.settle(signed);
+        signed = sign(deal(2));
+        vm.prank(provider);
+        settlement.cancel(creator, provider, 2);
+        expectError(ISettlement.NonceUsed.selector, 2);
+        settlement.settle(signed);
+        // Neither what is paid nor what is cancelled is so twice.
+        settlement.settle(sign(deal(3)));
+        expectError(ISettlement.NonceUsed.selector, 3);
+        vm.prank(creator);
+        settlement.cancel(creator, provider, 3);
+        assertWallet(provider, 2 ether);
+    }
+
+    function test_only_the_pair_cancels_and_in_its_direction_only() public {
+        expectError(ISettlement.NotAParty.selector, STRANGER);
+        vm.prank(STRANGER);
+        settlement.cancel(creator, provider, 1);
+        vm.prank(creator);
+        settlement.cancel(provider, creator, 1);
+        vm.prank(creator);
+        settlement.cancel(creator, STRANGER, 1);
+        settlement.settle(sign(deal(1)));
+        assertWallet(provider, 2 ether);
+    }
+
+    /// @dev What happened to a nonce is remembered alone, in any order, over word borders too.
+    function testFuzz_nonces_do_not_disturb_each_other(uint256 first, uint256 second) public {
+        if (second % 2 == 0) {
+            unchecked {
+                second = first + second % 600 - 300;
+            }
+        }
+        vm.assume(first != second);
+        settlement.settle(sign(deal(first)));
+        vm.assertTrue(settlement.isUsed(creator, provider, first), "used");
+        vm.assertTrue(!settlement.isUsed(creator, provider, second), "not used");
+        ISettlement.Signed memory signed = sign(deal(second));
+        settlement.settle(signed);
+        expectError(ISettlement.NonceUsed.selector, second);
+        settlement.settle(signed);
+        signed = sign(deal(first));
+        expectError(ISettlement.NonceUsed.selector, first);
+        settlement.settle(signed);
+        assertWallet(provider, 3 ether);
     }
 
     function test_escrow_is_the_providers_until_its_time() public {
@@ -213,7 +262,8 @@ contract SettlementTest is Signing {
 contract SettlementGasTest is Signing {
     function test_one_deal() public {
         settlement.settle(sign(deal(0)));
-        vm.snapshotGasLastCall("Settlement", "one, first nonce of both parties");
+        uint256 first = vm.snapshotGasLastCall("Settlement", "one, the first of a pair");
+        vm.assertLt(first, 90_000, "gas of the first deal");
         ISettlement.Signed memory signed = sign(deal(1));
         settlement.settle(signed);
         uint256 used = vm.snapshotGasLastCall("Settlement", "one");
