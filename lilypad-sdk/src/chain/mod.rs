@@ -50,6 +50,8 @@ pub use revert::{ContractError, RevertReason};
 pub use rpc::{RpcChain, RpcConfig};
 pub use seam::{Chain, DynChain};
 
+#[cfg(all(feature = "devnet", any(test, feature = "test-utils")))]
+pub use embedded::EmbeddedAccount;
 #[cfg(feature = "devnet")]
 #[cfg_attr(docsrs, doc(cfg(feature = "devnet")))]
 pub use embedded::{DEV_ACCOUNTS, EmbeddedChain, EmbeddedConfig, EmbeddedTransport, LOCAL_CHAIN_ID};

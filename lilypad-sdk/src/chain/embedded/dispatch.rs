@@ -41,10 +41,17 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// The accounts as they are, to go on with in a test of the contracts alone.
-    #[cfg(test)]
-    pub(super) fn accounts(&self) -> super::evm::Db {
-        self.state.db.clone()
+    /// Every account as it is.
+    #[cfg(any(test, feature = "test-utils"))]
+    pub(super) fn accounts(&self) -> Vec<super::EmbeddedAccount> {
+        let of = |(address, account): (&Address, &revm::database::DbAccount)| super::EmbeddedAccount {
+            address: *address,
+            balance: account.info.balance,
+            nonce: account.info.nonce,
+            code: code(&self.state, *address),
+            storage: account.storage.iter().filter(|(_, v)| !v.is_zero()).map(|(k, v)| (*k, *v)).collect(),
+        };
+        self.state.db.cache.accounts.iter().map(of).collect()
     }
 
     pub(super) fn new(config: EmbeddedConfig) -> (Self, watch::Receiver<BlockHead>) {

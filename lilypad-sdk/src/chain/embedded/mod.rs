@@ -95,6 +95,23 @@ impl Default for EmbeddedConfig {
     }
 }
 
+/// What one account of the chain has.
+#[cfg(any(test, feature = "test-utils"))]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EmbeddedAccount {
+    /// Where.
+    pub address: Address,
+    /// Ether, wei.
+    pub balance: U256,
+    /// Transactions or creations so far.
+    pub nonce: u64,
+    /// Code, empty where there is none.
+    pub code: alloy_primitives::Bytes,
+    /// Words of storage that are not zero.
+    pub storage: Vec<(U256, U256)>,
+}
+
 /// A development chain in this process; clones share one chain.
 ///
 /// # Examples
@@ -181,6 +198,13 @@ impl EmbeddedChain {
         self.lock().genesis_hash()
     }
 
+    /// Every account as it is, to go on with in another EVM.
+    #[cfg(any(test, feature = "test-utils"))]
+    #[must_use]
+    pub fn accounts(&self) -> Vec<EmbeddedAccount> {
+        self.lock().accounts()
+    }
+
     pub(super) fn request(&self, method: &str, params: Value) -> Result<Value, error::RpcFailure> {
         self.lock().call(method, params)
     }
@@ -191,8 +215,5 @@ impl EmbeddedChain {
     }
 }
 
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
-mod differential;
 #[cfg(test)]
 mod tests;

@@ -1,28 +1,60 @@
-//! The transition table of `deal` and the compiled contracts, side by side.
+//! The transition table of the SDK's room `deal` and the compiled contracts, side by side.
 //!
 //! Random sequences of steps, in and out of turn, in time and late, by the right party and by others, run on a model made
 //! of [`AgreementState::apply`] and the payments of contracts.md §1.6 as design.md §11 rules them, and on the contracts in
-//! this chain's EVM. Both must allow the same steps, and end in the same state with the same balances.
+//! the EVM of the SDK's embedded chain. Both must allow the same steps, and end in the same state with the same balances.
+//!
+//! It stands in this crate because this is where the EVM's generic code becomes machine code: the crate is small, so that the
+//! workspace can afford to optimise it in the development profile, which makes these tests an order of magnitude cheaper.
 //!
 //! `LILYPAD_DIFFERENTIAL=<sequences>` runs more than the default, `LILYPAD_DIFFERENTIAL_SEED=<seed>` another set of them.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "tests")]
 
 use std::fmt;
 
 use alloy_primitives::{Address, TxKind, U256, keccak256};
-use alloy_sol_types::SolCall;
-use revm::{DatabaseCommit as _, DatabaseRef as _, context::BlockEnv};
-
-use super::{
-    EmbeddedChain,
-    evm::{self, Db, Mode},
-};
-use crate::{
-    chain::{Chain as _, Contracts, DEV_ACCOUNTS, DeployConfig, Network, RpcChain, Wallet, bindings as sol, deploy},
+use alloy_sol_types::{SolCall, sol};
+use lilypad_sdk::{
+    chain::{
+        Chain as _, Contracts, DEV_ACCOUNTS, DeployConfig, EmbeddedChain, LOCAL_CHAIN_ID, Network, RpcChain, Wallet,
+        deploy,
+    },
     deal::{AgreementEvent as Event, AgreementState as State},
     types::Amount,
 };
+use revm::{
+    Context, DatabaseCommit as _, DatabaseRef as _, ExecuteEvm as _, MainBuilder as _, MainContext as _,
+    bytecode::Bytecode,
+    context::{BlockEnv, CfgEnv, TxEnv},
+    database::{CacheDB, EmptyDB},
+    primitives::hardfork::SpecId,
+    state::AccountInfo,
+};
 
-const SEQUENCES: u64 = 20_000;
+sol! {
+    struct Members { address solver; address jobCreator; address resourceProvider; address[] mediators; }
+    struct Timeout { uint256 timeout; uint256 collateral; }
+    struct Timeouts { Timeout agree; Timeout submitResults; Timeout judgeResults; Timeout mediateResults; }
+    struct Pricing { uint256 instructionPrice; uint256 paymentCollateral; uint256 resultsCollateralMultiple; uint256 mediationFee; }
+    struct Agreement { uint8 state; uint256[13] times; }
+    function agree(string dealId, Members members, Timeouts timeouts, Pricing pricing) external returns (Agreement);
+    function addResult(string dealId, string resultsId, string dataId, uint256 instructionCount) external;
+    function giveUp(string dealId) external;
+    function acceptResult(string dealId) external;
+    function checkResult(string dealId) external;
+    function mediationAcceptResult(string dealId) external;
+    function mediationRejectResult(string dealId) external;
+    function timeoutAgree(string dealId) external;
+    function timeoutSubmitResult(string dealId) external;
+    function timeoutJudgeResult(string dealId) external;
+    function timeoutMediateResult(string dealId) external;
+    function getAgreement(string dealId) external view returns (Agreement);
+    function balanceOf(address account) external view returns (uint256);
+    function escrowBalanceOf(address account) external view returns (uint256);
+}
+
+const SEQUENCES: u64 = 100_000;
 const DEAL: &str = "deal";
 /// Wallets at the start; small, so that some steps fail for lack of money.
 const WALLET: u64 = 150;
@@ -219,9 +251,9 @@ impl Model {
     }
 }
 
-/// The deal as the contracts have it.
+/// The deal as the contracts have it: what it changed, over the contracts as deployed.
 struct Compiled<'a> {
-    db: Db,
+    db: CacheDB<&'a Db>,
     world: &'a World,
     terms: Terms,
 }
@@ -236,12 +268,29 @@ impl Compiled<'_> {
         commit: bool,
     ) -> Option<C::Return> {
         let block = BlockEnv { number: U256::from(1000), timestamp: U256::from(now), ..BlockEnv::default() };
-        let tx = evm::env_of_call(caller, TxKind::Call(to), U256::ZERO, call.abi_encode().into(), 8_000_000);
-        let outcome = evm::execute(&mut self.db, super::LOCAL_CHAIN_ID, &block, tx, Mode::Simulate).unwrap();
-        if commit && outcome.result.is_success() {
-            self.db.commit(outcome.state);
+        let mut cfg = CfgEnv::new().with_spec_and_mainnet_gas_params(SpecId::PRAGUE).with_chain_id(LOCAL_CHAIN_ID);
+        cfg.disable_nonce_check = true;
+        cfg.disable_balance_check = true;
+        cfg.disable_base_fee = true;
+        cfg.tx_chain_id_check = false;
+        let tx = TxEnv {
+            caller,
+            kind: TxKind::Call(to),
+            data: call.abi_encode().into(),
+            gas_limit: 8_000_000,
+            gas_price: 0,
+            chain_id: None,
+            ..TxEnv::default()
+        };
+        let mut evm = Context::mainnet().with_db(&mut self.db).with_cfg(cfg).with_block(block).build_mainnet();
+        let done = evm.transact(tx).unwrap();
+        if !done.result.is_success() {
+            return None;
         }
-        evm::output(outcome.result).ok().map(|output| C::abi_decode_returns(&output).unwrap())
+        if commit {
+            self.db.commit(done.state);
+        }
+        Some(C::abi_decode_returns(&done.result.into_output()?).unwrap())
     }
 
     fn apply(&mut self, step: Step, now: u64) -> bool {
@@ -249,25 +298,25 @@ impl Compiled<'_> {
         let Contracts { controller, mediation, .. } = self.world.contracts;
         match step.what {
             Event::AgreedByOne | Event::AgreedByBoth => {
-                let time = |index: usize, collateral: u64| sol::DealTimeout {
+                let time = |index: usize, collateral: u64| Timeout {
                     timeout: U256::from(TIMES[index]),
                     collateral: U256::from(collateral),
                 };
-                let call = sol::Controller::agreeCall {
+                let call = agreeCall {
                     dealId: id,
-                    members: sol::DealMembers {
+                    members: Members {
                         solver: DEV_ACCOUNTS[2],
                         jobCreator: PEOPLE[JC],
                         resourceProvider: PEOPLE[RP],
                         mediators: vec![PEOPLE[MEDIATOR]],
                     },
-                    timeouts: sol::DealTimeouts {
+                    timeouts: Timeouts {
                         agree: time(0, 0),
                         submitResults: time(1, self.terms.submit),
                         judgeResults: time(2, self.terms.judge),
                         mediateResults: time(3, 0),
                     },
-                    pricing: sol::DealPricing {
+                    pricing: Pricing {
                         instructionPrice: U256::from(self.terms.price),
                         paymentCollateral: U256::from(self.terms.payment),
                         resultsCollateralMultiple: U256::from(self.terms.multiple),
@@ -277,7 +326,7 @@ impl Compiled<'_> {
                 self.call(who, controller, &call, now, true).is_some()
             }
             Event::ResultAdded => {
-                let call = sol::Controller::addResultCall {
+                let call = addResultCall {
                     dealId: id,
                     resultsId: "result".to_owned(),
                     dataId: "data".to_owned(),
@@ -285,25 +334,15 @@ impl Compiled<'_> {
                 };
                 self.call(who, controller, &call, now, true).is_some()
             }
-            Event::GivenUp => self.send(who, controller, &sol::Controller::giveUpCall { dealId: id }, now),
-            Event::ResultAccepted => self.send(who, controller, &sol::Controller::acceptResultCall { dealId: id }, now),
-            Event::ResultChecked => self.send(who, controller, &sol::Controller::checkResultCall { dealId: id }, now),
-            Event::MediationAccepted => {
-                self.send(who, mediation, &sol::Mediation::mediationAcceptResultCall { dealId: id }, now)
-            }
-            Event::MediationRejected => {
-                self.send(who, mediation, &sol::Mediation::mediationRejectResultCall { dealId: id }, now)
-            }
-            Event::AgreeTimedOut => self.send(who, controller, &sol::Controller::timeoutAgreeCall { dealId: id }, now),
-            Event::SubmitTimedOut => {
-                self.send(who, controller, &sol::Controller::timeoutSubmitResultCall { dealId: id }, now)
-            }
-            Event::JudgeTimedOut => {
-                self.send(who, controller, &sol::Controller::timeoutJudgeResultCall { dealId: id }, now)
-            }
-            Event::MediateTimedOut => {
-                self.send(who, controller, &sol::Controller::timeoutMediateResultCall { dealId: id }, now)
-            }
+            Event::GivenUp => self.send(who, controller, &giveUpCall { dealId: id }, now),
+            Event::ResultAccepted => self.send(who, controller, &acceptResultCall { dealId: id }, now),
+            Event::ResultChecked => self.send(who, controller, &checkResultCall { dealId: id }, now),
+            Event::MediationAccepted => self.send(who, mediation, &mediationAcceptResultCall { dealId: id }, now),
+            Event::MediationRejected => self.send(who, mediation, &mediationRejectResultCall { dealId: id }, now),
+            Event::AgreeTimedOut => self.send(who, controller, &timeoutAgreeCall { dealId: id }, now),
+            Event::SubmitTimedOut => self.send(who, controller, &timeoutSubmitResultCall { dealId: id }, now),
+            Event::JudgeTimedOut => self.send(who, controller, &timeoutJudgeResultCall { dealId: id }, now),
+            Event::MediateTimedOut => self.send(who, controller, &timeoutMediateResultCall { dealId: id }, now),
         }
     }
 
@@ -312,18 +351,18 @@ impl Compiled<'_> {
     }
 
     fn state(&mut self, now: u64) -> State {
-        let call = sol::Storage::getAgreementCall { dealId: DEAL.to_owned() };
+        let call = getAgreementCall { dealId: DEAL.to_owned() };
         let agreement = self.call(Address::ZERO, self.world.contracts.storage, &call, now, false).unwrap();
         State::ALL[usize::from(agreement.state)]
     }
 
     fn wallet(&mut self, who: Address, now: u64) -> u64 {
-        let call = sol::Token::balanceOfCall { account: who };
+        let call = balanceOfCall { account: who };
         self.call(Address::ZERO, self.world.contracts.token, &call, now, false).unwrap().to()
     }
 
     fn escrow(&mut self, who: Address, now: u64) -> u64 {
-        let call = sol::Token::escrowBalanceOfCall { _address: who };
+        let call = escrowBalanceOfCall { account: who };
         self.call(Address::ZERO, self.world.contracts.token, &call, now, false).unwrap().to()
     }
 
@@ -336,6 +375,8 @@ impl Compiled<'_> {
 fn entry_key(slot: u8, who: Address) -> U256 {
     U256::from_be_bytes(keccak256([who.into_word(), U256::from(slot).into()].concat()).0)
 }
+
+type Db = CacheDB<EmptyDB>;
 
 /// The contracts as deployed, and where the token keeps wallets and escrow.
 struct World {
@@ -418,19 +459,23 @@ impl Dice {
 async fn world() -> World {
     let chain = EmbeddedChain::new();
     let admin = RpcChain::embedded(&chain, Network::local().contracts, Wallet::dev(0));
-    let config = DeployConfig {
-        fund: PEOPLE[..TREASURY].to_vec(),
-        ether: Amount::ZERO,
-        tokens: Amount::from_wei(U256::from(WALLET)),
-        treasury: Some(PEOPLE[TREASURY]),
-        ..DeployConfig::default()
-    };
+    let mut config = DeployConfig::default();
+    (config.fund, config.ether) = (PEOPLE[..TREASURY].to_vec(), Amount::ZERO);
+    (config.tokens, config.treasury) = (Amount::from_wei(U256::from(WALLET)), Some(PEOPLE[TREASURY]));
     let contracts = deploy(&admin, &config).await.unwrap().contracts();
-    let db = chain.lock().accounts();
+    let mut db = Db::default();
+    for account in chain.accounts() {
+        let code = Bytecode::new_raw(account.code);
+        let info = AccountInfo::new(account.balance, account.nonce, code.hash_slow(), code);
+        db.insert_account_info(account.address, info);
+        for (slot, value) in account.storage {
+            db.insert_account_storage(account.address, slot, value).unwrap();
+        }
+    }
     let mut world = World { db, contracts, wallets: 0, escrow: 0 };
     // One deposit tells which mapping is which; the contract's own answers are the reference.
     let terms = Terms { price: 1, payment: 30, multiple: 1, fee: 1, submit: 17, judge: 1 };
-    let mut probe = Compiled { db: world.db.clone(), world: &world, terms };
+    let mut probe = Compiled { db: CacheDB::new(&world.db), world: &world, terms };
     assert!(probe.apply(Step { wait: 0, who: RP, what: Event::AgreedByOne, count: 0 }, START));
     let (wallet, escrow) = (probe.wallet(PEOPLE[RP], START), probe.escrow(PEOPLE[RP], START));
     assert_eq!((wallet, escrow), (WALLET - 17, 17));
@@ -442,7 +487,7 @@ async fn world() -> World {
 fn run(world: &World, seed: u64, sequence: u64, reached: &mut [u64; 11]) {
     let mut dice = Dice::of(seed, sequence);
     let terms = dice.terms();
-    let (mut model, mut compiled) = (Model::new(terms), Compiled { db: world.db.clone(), world, terms });
+    let (mut model, mut compiled) = (Model::new(terms), Compiled { db: CacheDB::new(&world.db), world, terms });
     let mut now = START;
     let mut history = Vec::new();
     for _ in 0..2 + dice.roll(9) {
