@@ -6,9 +6,11 @@ import {ILilypadController} from "../src/interfaces/ILilypadController.sol";
 import {ILilypadErrors} from "../src/interfaces/ILilypadErrors.sol";
 import {ILilypadPayments} from "../src/interfaces/ILilypadPayments.sol";
 import {ILilypadToken} from "../src/interfaces/ILilypadToken.sol";
+import {EscrowLedger} from "../src/libraries/EscrowLedger.sol";
 import {DealTypes} from "../src/types/DealTypes.sol";
 import {SharedStructs} from "../src/types/SharedStructs.sol";
 import {Base} from "./Base.t.sol";
+import {Vm} from "./Vm.sol";
 
 /// @notice Who may call what, and what a pause stops.
 contract AccessTest is Base {
@@ -244,6 +246,8 @@ contract AccessTest is Base {
         payments.timeoutMediateResult(ID, RP, JC, 30, 40, 5);
         payments.addResult(ID, RP, 40, 10);
         expectError(ILilypadErrors.EscrowNotEmpty.selector, JC);
+        payments.timeoutMediateResult(ID, RP, JC, 30, 40, 5);
+        expectError(ILilypadErrors.EscrowNotEmpty.selector, JC);
         payments.mediationAcceptResult(ID, RP, JC, 10, 30, 40, 5);
         expectError(ILilypadErrors.EscrowNotEmpty.selector, JC);
         payments.mediationRejectResult(ID, RP, JC, 30, 40, 5);
@@ -262,6 +266,51 @@ contract AccessTest is Base {
         payments.timeoutAgreeRefundJobCreator(ID, JC, 30, 7);
         payments.timeoutMediateResult(ID, RP, JC, 30, 40, 5);
         vm.assertTrue(isEmpty(ID, RP) && isEmpty(ID, JC), "nothing left");
+    }
+
+    function test_a_settlement_leaves_no_fee_behind() public {
+        payments.setControllerAddress(address(this));
+        payments.agreeJobCreator(ID, JC, 30, 7);
+        payments.agreeResourceProvider(ID, RP, 10);
+        payments.checkResult(ID, JC, 7, 5);
+        expectError(ILilypadErrors.EscrowNotEmpty.selector, JC);
+        payments.timeoutSubmitResults(ID, RP, JC, 30, 10);
+        expectError(ILilypadErrors.EscrowNotEmpty.selector, JC);
+        payments.giveUp(ID, RP, JC);
+        expectError(ILilypadErrors.EscrowNotEmpty.selector, JC);
+        payments.timeoutAgreeRefundJobCreator(ID, JC, 30, 7);
+        assertEscrow(JC, 35);
+    }
+
+    /// @dev A controller of ours never pays for the same purpose twice; if one did, nothing would be lost.
+    function test_deposits_for_one_purpose_add_up() public {
+        payments.setControllerAddress(address(this));
+        for (uint256 i = 0; i < 2; i++) {
+            payments.agreeJobCreator(ID, JC, 30, 7);
+            payments.agreeResourceProvider(ID, RP, 10);
+        }
+        EscrowLedger.Held memory held = payments.escrowOf(ID, JC);
+        vm.assertEq(held.collateral, 60, "payment");
+        vm.assertEq(held.timeoutCollateral, 14, "judging deposit");
+        vm.assertEq(payments.escrowOf(ID, RP).timeoutCollateral, 20, "submitting deposit");
+        for (uint256 i = 0; i < 2; i++) {
+            payments.addResult(ID, RP, 40, 10);
+            payments.checkResult(ID, JC, 7, 5);
+        }
+        vm.assertEq(payments.escrowOf(ID, RP).collateral, 80, "results collateral");
+        vm.assertEq(payments.escrowOf(ID, JC).mediationFee, 10, "fee");
+        payments.mediationAcceptResult(ID, RP, JC, 10, 30, 40, 5);
+        assertWallet(MEDIATOR, 10);
+        assertEscrow(RP, 0);
+        assertEscrow(JC, 0);
+    }
+
+    function test_the_token_pays_nobody_in_v1s_words() public {
+        token.setControllerAddress(address(this));
+        expectText("LilypadToken: toAddress cannot be zero address");
+        token.payJob(JC, address(0), 0);
+        expectText("LilypadToken: not enough funds in escrow");
+        token.payJob(JC, RP, 1);
     }
 
     function test_the_judging_time_out_is_the_same_in_both_spellings() public {
@@ -333,5 +382,15 @@ contract AccessTest is Base {
         vm.assertEq(fresh.balanceOf(address(this)), 1e27, "deployer");
         vm.assertEq(fresh.decimals(), 18, "decimals");
         vm.assertEq(fresh.getTreasuryAddress(), address(this), "treasury, until it is set");
+        vm.recordLogs();
+        new LilypadToken("Lilypad Token", "LP", 1e27);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        uint256 announced = 0;
+        for (uint256 i = 0; i < logs.length; i++) {
+            if (logs[i].topics[0] != ILilypadToken.TreasuryChanged.selector) continue;
+            vm.assertEq(address(uint160(uint256(logs[i].topics[2]))), address(this), "announced treasury");
+            announced++;
+        }
+        vm.assertEq(announced, 1, "announcements");
     }
 }

@@ -11,6 +11,26 @@ import {Vm} from "./Vm.sol";
 
 /// @notice Two parties agree to the same terms, in either order.
 contract AgreeTest is Base {
+    function test_a_party_may_deposit_its_last_token() public {
+        vm.prank(RP);
+        token.transfer(STRANGER, WALLET - 10);
+        vm.prank(JC);
+        token.transfer(STRANGER, WALLET - 37);
+        agreed();
+        assertWallet(RP, 0);
+        assertWallet(JC, 0);
+        assertEscrow(JC, 37);
+    }
+
+    function test_a_movement_has_a_twin_that_can_be_found_by_its_deal() public {
+        bytes32 key = keccak256(bytes(ID));
+        vm.expectEmit(true, true, false, true, address(payments));
+        emit ILilypadPayments.DealPayment(
+            key, RP, 10, ILilypadPayments.PaymentReason.TimeoutCollateral, ILilypadPayments.PaymentDirection.PaidIn
+        );
+        agreeAs(RP, ID);
+    }
+
     function test_first_consent_is_visible_and_paid_for() public {
         watch();
         agreeAs(RP, ID);

@@ -297,7 +297,7 @@ contract DealHandler is DealLedger {
         SharedStructs.AgreementState state = _checkHistory(slot, changes, kind);
         if (state == SharedStructs.AgreementState.ResultsChecked) _checkMediator(slot);
         if (_isFinal(state)) {
-            _checkEnd(slot, kind == 3);
+            if (changes > 0) _checkEnd(slot, kind == 3);
             _checkUnchanged(slot);
             _checkWritten(slot);
         } else if (_turn % 4 == 0) {
@@ -359,7 +359,8 @@ contract DealHandler is DealLedger {
         SharedStructs.Agreement memory current = _store.getAgreement(id(slot));
         state = current.state;
         (uint256 from, uint256 to) = (uint256(old.state), uint256(state));
-        require(_allowed(from, to), "I-6: no such arrow");
+        // Nothing but the end of a stranger's proposal leaves a deal as it is once it is agreed on.
+        require(_allowed(from, to) || (from == to && kind == 8), "I-6: no such arrow");
         // An announced `TimeoutAgree` goes back in silence when somebody proposes again.
         bool reopened = to == 0 && (from == 7 || from == 0);
         require(changes == (from == to || reopened ? 0 : 1), "I-6: one event a change");
@@ -442,7 +443,7 @@ contract DealHandler is DealLedger {
     function _allowed(uint256 from, uint256 to) private pure returns (bool) {
         if (from == 0) return to == 0 || to == 1 || to == 7;
         if (from == 7) return to == 0 || to == 7;
-        if (from == 1) return to == 1 || to == 2 || to == 8;
+        if (from == 1) return to == 2 || to == 8;
         if (from == 2) return to == 3 || to == 4 || to == 9;
         if (from == 4) return to == 5 || to == 6 || to == 10;
         return false;
