@@ -141,6 +141,11 @@ impl ChainCall {
         }
     }
 
+    /// Whether sets of contracts exist that cannot do it although the rules allow it.
+    pub(crate) const fn may_be_lacking(&self) -> bool {
+        matches!(self, Self::Timeout { .. } | Self::GiveUp(_) | Self::DrawMediator(_))
+    }
+
     pub(crate) fn prepare(&self, contracts: &Contracts, sender: Address) -> Prepared {
         let id = |deal: &DealId| deal.as_str().to_owned();
         let controller = |input: Vec<u8>| ("Controller", contracts.controller, input);

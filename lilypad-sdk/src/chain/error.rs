@@ -62,6 +62,19 @@ pub enum ChainError {
         /// The mined transaction; `None` when a simulation failed and nothing was sent.
         hash: Option<B256>,
     },
+    /// The contracts of this network lack a function that the call needs, as the deployed v1 contracts do for two
+    /// time-outs: they revert without a reason. Source: contracts.md §1.7 and §5.0.
+    #[error(
+        "{contract}.{call} reverted without a reason: the contracts of this network (at {address}) lack what it needs"
+    )]
+    NotOffered {
+        /// Contract that was called.
+        contract: &'static str,
+        /// Function that was called.
+        call: &'static str,
+        /// Where the contract is.
+        address: Address,
+    },
     /// The account cannot pay for gas.
     #[error("{address} has {have} ETH, {call} needs up to {needed} ETH for gas")]
     InsufficientFunds {
@@ -190,6 +203,12 @@ impl ChainError {
         )
     }
 
+    /// Whether the contracts of this network cannot do it, so that trying again is of no use.
+    #[must_use]
+    pub const fn is_not_offered(&self) -> bool {
+        matches!(self, Self::NotOffered { .. })
+    }
+
     /// The contract's reason, when it was a contract that refused.
     #[must_use]
     pub const fn revert(&self) -> Option<&RevertReason> {
@@ -210,6 +229,19 @@ impl ChainError {
             Self::WrongChain { expected, .. } => format!("name an endpoint of chain {expected}, or another network"),
             Self::InsufficientFunds { address, .. } => format!("send ETH for gas to {address}"),
             Self::InsufficientTokens { address, .. } => format!("send LP to {address}"),
+            Self::NotOffered { call: "timeoutSubmitResult", .. } => {
+                "what is locked in the deal stays locked until the provider delivers; a set of lilypad contracts deploy does not \
+                 have this fault of v1"
+                    .to_owned()
+            }
+            Self::NotOffered { call: "timeoutJudgeResult", .. } => {
+                "what is locked in the deal stays locked until the creator judges; a set of lilypad contracts deploy does not \
+                 have this fault of v1"
+                    .to_owned()
+            }
+            Self::NotOffered { .. } => {
+                "these contracts are of another version; lilypad contracts show tells where they are".to_owned()
+            }
             Self::NoContract { .. } => "check the contract addresses of this network".to_owned(),
             Self::ReadOnly { .. } => "set WEB3_PRIVATE_KEY".to_owned(),
             Self::NotMined { .. } => "it may still be mined; the same command continues it".to_owned(),

@@ -62,6 +62,8 @@ pub(crate) enum Progress {
     Lost(String),
     /// The result can't be written on this machine; it is tried again.
     Stuck(String),
+    /// A time limit has passed, and the contracts of this network cannot end the deal.
+    Unending(String, String),
 }
 
 /// What the job's receipt needs.
@@ -72,6 +74,8 @@ pub(crate) struct Record {
     shown: Option<DealState>,
     /// Since when the chain has been silent, and whether the watcher was told.
     silent_since: Option<(Instant, bool)>,
+    /// Whether the watcher was told that nothing can end the deal.
+    is_unending: bool,
 }
 
 /// Carries out the effects of one [`Creator`].
@@ -373,7 +377,14 @@ impl CreatorRole {
         let state = match &self.chain {
             Some(chain) => {
                 self.tell_silence(&**chain).await;
-                let found = timeouts::look(&**chain, terms, 0, CLAIMS).await;
+                let seen = timeouts::look(&**chain, terms, 0, CLAIMS).await;
+                if let Some(error) = seen.as_ref().and_then(|seen| seen.stuck.as_ref())
+                    && !std::mem::replace(&mut self.record().is_unending, true)
+                {
+                    let hint = error.hint().unwrap_or_default();
+                    self.progress.send(Progress::Unending(error.to_string(), hint)).ok();
+                }
+                let found = seen.map(|seen| seen.agreement);
                 if found.as_ref().is_some_and(|a| a.state == AgreementState::ResultsChecked)
                     && let Ok(None) = chain.mediator(&terms.deal_id).await
                     && let Err(error) = chain.draw_mediator(&terms.deal_id).await

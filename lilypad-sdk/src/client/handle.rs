@@ -214,6 +214,11 @@ impl Job {
                         ),
                     }));
                 }
+                Some(Progress::Unending(reason, hint)) => {
+                    let what =
+                        format!("the time limit of job {} has passed, but nothing can end it: {reason}", self.id);
+                    return Some(Err(Error::Job { what, hint }));
+                }
                 Some(Progress::Ended(outcome)) => {
                     self.outcome = Some(outcome.clone());
                     self.is_told = true;
@@ -319,7 +324,11 @@ impl Job {
                         return;
                     }
                     Progress::GoesOn => return,
-                    Progress::State(_) | Progress::Matched(_) | Progress::Lost(_) | Progress::Stuck(_) => {}
+                    Progress::State(_)
+                    | Progress::Matched(_)
+                    | Progress::Lost(_)
+                    | Progress::Stuck(_)
+                    | Progress::Unending(..) => {}
                 }
             }
         };

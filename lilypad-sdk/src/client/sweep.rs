@@ -34,8 +34,8 @@ pub(super) async fn sweep(chain: Arc<dyn DynChain>, store: Arc<dyn DynStore>) {
         };
         let machine = journal.machine();
         let Some(terms) = machine.terms().filter(|_| !machine.agreement().is_final()) else { continue };
-        if let Some(agreement) = timeouts::look(&*chain, terms, 0, CLAIMS).await {
-            tracing::debug!(target: "lilypad::client", deal = %terms.deal_id, state = %agreement.state, "an earlier job");
+        if let Some(seen) = timeouts::look(&*chain, terms, 0, CLAIMS).await {
+            tracing::debug!(target: "lilypad::client", deal = %terms.deal_id, state = %seen.agreement.state, "an earlier job");
         }
     }
 }

@@ -28,7 +28,7 @@ const ALWAYS: i64 = i64::MAX / 2;
 
 /// What answers behind a [`Flaky`] endpoint.
 #[derive(Clone)]
-enum Node {
+pub(crate) enum Node {
     Embedded(EmbeddedChain),
     Http(String, reqwest::Client),
 }
@@ -47,8 +47,8 @@ impl Node {
 
 /// An endpoint that answers a number of requests and is dead after that. The one that is one too many is carried out in
 /// half of the cases although its answer is lost: a program that dies cannot know.
-struct Flaky {
-    url: String,
+pub(crate) struct Flaky {
+    pub(crate) url: String,
     left: Arc<AtomicI64>,
     died: Arc<Notify>,
     last_is_done: Arc<Mutex<bool>>,
@@ -56,7 +56,7 @@ struct Flaky {
 }
 
 impl Flaky {
-    async fn before(node: Node) -> Self {
+    pub(crate) async fn before(node: Node) -> Self {
         let (left, last_is_done) = (Arc::new(AtomicI64::new(ALWAYS)), Arc::new(Mutex::new(false)));
         let node = Arc::new(Mutex::new(node));
         let died = Arc::new(Notify::new());
@@ -81,6 +81,11 @@ impl Flaky {
         Self { url, left, died, last_is_done, node }
     }
 
+    /// How many requests have been made of one that never dies.
+    pub(crate) fn requests(&self) -> i64 {
+        ALWAYS - self.left.load(Ordering::SeqCst)
+    }
+
     /// Connects as a new process would, and then answers `requests` more.
     async fn connect(&self, requests: i64) -> RpcChain {
         self.left.store(ALWAYS, Ordering::SeqCst);
@@ -92,7 +97,7 @@ impl Flaky {
     }
 }
 
-fn rpc(url: &str) -> RpcConfig {
+pub(crate) fn rpc(url: &str) -> RpcConfig {
     let mut config = RpcConfig::for_network(&Network::local());
     config.endpoints = vec![url.to_owned()];
     config

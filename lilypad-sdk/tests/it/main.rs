@@ -14,6 +14,8 @@ mod matching;
 mod module;
 #[cfg(feature = "devnet")]
 mod money;
+#[cfg(feature = "devnet")]
+mod originals;
 #[cfg(feature = "node")]
 mod server;
 #[cfg(feature = "store-sqlite")]

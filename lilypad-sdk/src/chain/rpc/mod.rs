@@ -9,7 +9,12 @@ pub(super) mod endpoint;
 mod lock;
 mod sender;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::SolCall;
@@ -29,6 +34,8 @@ use crate::{
 
 /// Most blocks one log request asks for; public nodes refuse more.
 const MAX_LOG_BLOCKS: u64 = 2_000;
+/// How long a function that the contracts lack is not tried again.
+const LACKING_FOR: Duration = Duration::from_secs(3600);
 /// Chain id of development chains, which mine at once and are polled quickly.
 const QUICK_CHAIN: u64 = 31_337;
 
@@ -94,7 +101,11 @@ struct Inner {
     endpoints: Endpoints,
     contracts: Contracts,
     sender: Option<Sender>,
+    lacking: Lacking,
 }
+
+/// Which functions the contracts were found to lack, and when; shared by the keys of one connection.
+type Lacking = Arc<Mutex<HashMap<&'static str, Instant>>>;
 
 impl std::fmt::Debug for RpcChain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -141,7 +152,7 @@ impl RpcChain {
 
     fn assemble(endpoints: Endpoints, contracts: Contracts, config: &RpcConfig, wallet: Option<Wallet>) -> Self {
         let sender = wallet.map(|wallet| Sender::new(wallet, endpoints.chain_id(), config));
-        Self { inner: Arc::new(Inner { endpoints, contracts, sender }) }
+        Self { inner: Arc::new(Inner { endpoints, contracts, sender, lacking: Lacking::default() }) }
     }
 
     /// The same chain with another key, over the same connections.
@@ -160,16 +171,16 @@ impl RpcChain {
     #[must_use]
     pub fn with_contracts(&self, contracts: Contracts) -> Self {
         let endpoints = self.inner.endpoints.clone();
-        Self { inner: Arc::new(Inner { endpoints, contracts, sender: self.inner.sender.clone() }) }
+        let (sender, lacking) = (self.inner.sender.clone(), Lacking::default());
+        Self { inner: Arc::new(Inner { endpoints, contracts, sender, lacking }) }
     }
 
     /// The same chain and key, re-pricing stuck transactions after `pause`.
     #[must_use]
     pub fn with_bump_after(&self, pause: Duration) -> Self {
         let sender = self.inner.sender.as_ref().map(|sender| sender.with_bump_after(pause));
-        Self {
-            inner: Arc::new(Inner { endpoints: self.inner.endpoints.clone(), contracts: self.inner.contracts, sender }),
-        }
+        let (endpoints, contracts) = (self.inner.endpoints.clone(), self.inner.contracts);
+        Self { inner: Arc::new(Inner { endpoints, contracts, sender, lacking: Arc::clone(&self.inner.lacking) }) }
     }
 
     /// Hash of block 0, which tells one chain with this id from another.
@@ -270,6 +281,12 @@ impl RpcChain {
             json!(U256::from(Chain::head(self).await?.number.saturating_sub(depth)))
         };
         read(&self.inner.endpoints, contract, to, call, block).await
+    }
+
+    /// Whether the contracts were found not to have it, a short while ago: an owner may exchange them.
+    fn is_lacking(&self, call: &'static str) -> bool {
+        let lacking = self.inner.lacking.lock().unwrap_or_else(PoisonError::into_inner);
+        lacking.get(call).is_some_and(|found| found.elapsed() < LACKING_FOR)
     }
 
     fn storage(&self) -> (&'static str, Address) {
@@ -397,7 +414,24 @@ impl Chain for RpcChain {
 
     async fn send(&self, call: ChainCall, options: TxOptions) -> Result<TxReceipt, ChainError> {
         let sender = Chain::address(self).ok_or(ChainError::ReadOnly { call: call.name() })?;
-        self.send_prepared(call.prepare(&self.inner.contracts, sender), options).await
+        let prepared = call.prepare(&self.inner.contracts, sender);
+        let (contract, name, address) = (prepared.contract, prepared.call, prepared.to.unwrap_or_default());
+        if call.may_be_lacking() && self.is_lacking(name) {
+            return Err(ChainError::NotOffered { contract, call: name, address });
+        }
+        match self.send_prepared(prepared, options).await {
+            // Ours give a reason for everything.
+            Err(ChainError::Reverted { reason: RevertReason::Unknown(data), hash: None, .. })
+                if data.is_empty() && call.may_be_lacking() =>
+            {
+                let error = ChainError::NotOffered { contract, call: name, address };
+                let hint = error.hint().unwrap_or_default();
+                tracing::warn!(target: "lilypad::chain", %error, hint, "not tried again for an hour");
+                self.inner.lacking.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Instant::now());
+                Err(error)
+            }
+            other => other,
+        }
     }
 
     async fn resume(&self, tx: SignedTx, options: TxOptions) -> Result<TxReceipt, ChainError> {

@@ -464,7 +464,10 @@ impl ProviderRole {
                 }
                 Err(error) => error,
             };
-            tracing::warn!(target: "lilypad::node", deal = %self.id(), %error, "the result was not taken");
+            // What the contracts cannot do is told once, by the chain room; the other side may still end the deal.
+            if !error.is_not_offered() {
+                tracing::warn!(target: "lilypad::node", deal = %self.id(), %error, "the result was not taken");
+            }
             // Sent before a crash, or too late: the chain says which. While it says neither, the deposit is at stake.
             if let Ok(found) = chain.agreement(self.id(), 0).await {
                 if found.state != AgreementState::DealAgreed {
@@ -507,9 +510,9 @@ impl Role for ProviderRole {
 
     async fn observe(&self, machine: Provider) -> Vec<ProviderEvent> {
         let state = match (&self.shared.chain, machine.terms()) {
-            (Some(chain), Some(terms)) => {
-                timeouts::look(&**chain, terms, self.shared.config.confirmations, CLAIMS).await.map(|a| a.state)
-            }
+            (Some(chain), Some(terms)) => timeouts::look(&**chain, terms, self.shared.config.confirmations, CLAIMS)
+                .await
+                .map(|seen| seen.agreement.state),
             _ => self.chain_state().await,
         };
         let state = state.filter(|state| *state != machine.agreement());

@@ -16,6 +16,8 @@ use crate::{
 const TICK: Duration = Duration::from_millis(500);
 /// Longest wait for a block before the head is asked for again.
 const BLOCK_WAIT: Duration = Duration::from_secs(5);
+/// How long a deal whose time-out the contracts cannot do needs no look.
+const UNENDING: Duration = Duration::from_secs(3600);
 /// Pause after a chain error.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Namespace and key of the cursor in the store.
@@ -137,7 +139,9 @@ async fn send_timeouts(
                 }
                 Err(error) => {
                     tracing::warn!(target: "lilypad::node", deal = %id, %kind, %error, "the time-out was not taken");
-                    known.insert(id, Some(now.plus(Duration::from_secs(5))));
+                    // Only another party's step can end the deal where the contracts cannot do it.
+                    let again = if error.is_not_offered() { UNENDING } else { Duration::from_secs(5) };
+                    known.insert(id, Some(now.plus(again)));
                 }
             }
             continue;

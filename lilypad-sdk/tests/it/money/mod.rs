@@ -8,11 +8,11 @@ use lilypad_sdk::{
     Error, ErrorKind, Interrupted, Job, Lilypad,
     chain::DynChain,
     client::HttpSolver,
-    deal::{AgreementState, DealTerms, PaymentDirection, PaymentReason},
+    deal::{AgreementState, DealTerms, PaymentDirection, PaymentReason, TimeoutKind},
     types::{Amount, DataId, DealContainer, DealId, DealState, MachineSpec, ResourceOffer, ResultId, Timestamp},
 };
 
-use self::net::{CREATOR, Gate, MEDIATOR, Net, PROVIDER, address, until};
+use self::net::{CREATOR, Gate, MEDIATOR, Net, PROVIDER, SOLVER, address, until};
 
 const NOTHING: [Amount; 2] = [Amount::ZERO, Amount::ZERO];
 
@@ -337,6 +337,30 @@ async fn a_job_is_not_called_cancelled_once_both_agreed() {
     drop(job);
     gate.open();
     assert_eq!(ended(&mut lilypad.attach(&id).await.unwrap()).await.unwrap().stdout(), "moo");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deal_that_the_contracts_cannot_end_is_explained_and_not_tried_for_ever() {
+    let net = Net::new().await;
+    net.faults(CREATOR).lack_the_submit_timeout();
+    net.faults(SOLVER).lack_the_submit_timeout();
+    let solver = rogue_offer(&net).await;
+    let lilypad = net.creator().await;
+    let mut job = submit(&lilypad).await;
+    let (chain, deal) = rogue_agrees(&net, &solver).await;
+    net.wait_for(&deal.id, AgreementState::DealAgreed).await;
+    net.travel(3600);
+    let error = ended(&mut job).await.unwrap_err();
+    let hints = error.hints().join(" ");
+    assert_eq!(error.kind(), ErrorKind::Job, "{error}");
+    assert!(error.to_string().contains("nothing can end it: Controller.timeoutSubmitResult reverted"), "{error}");
+    assert!(hints.contains("until the provider delivers"), "{hints}");
+    // Both look again and again, and ask no more.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!((net.faults(CREATOR).asked(), net.faults(SOLVER).asked()), (1, 1));
+    // Somebody whose contracts can, ends it.
+    chain.timeout(TimeoutKind::SubmitResult, &deal.id).await.unwrap();
+    assert_eq!((net.state(&deal.id).await, net.escrow().await), (AgreementState::TimeoutSubmitResults, NOTHING));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,11 +40,30 @@ pub(super) struct Faults {
     lost: Arc<AtomicU32>,
     /// Broadcasts wait here.
     sends: Arc<Semaphore>,
+    /// Whether the submit time-out reverts without a word, as in v1, and how often it was asked for.
+    lacks_submit_timeout: Arc<AtomicBool>,
+    asked: Arc<AtomicU32>,
 }
 
 impl Faults {
     fn new() -> Self {
-        Self { down: Arc::default(), lost: Arc::default(), sends: Arc::new(Semaphore::new(1 << 20)) }
+        Self {
+            down: Arc::default(),
+            lost: Arc::default(),
+            sends: Arc::new(Semaphore::new(1 << 20)),
+            lacks_submit_timeout: Arc::default(),
+            asked: Arc::default(),
+        }
+    }
+
+    /// From now on the contracts are like v1's.
+    pub(super) fn lack_the_submit_timeout(&self) {
+        self.lacks_submit_timeout.store(true, Ordering::SeqCst);
+    }
+
+    /// How often the submit time-out was asked for since.
+    pub(super) fn asked(&self) -> u32 {
+        self.asked.load(Ordering::SeqCst)
     }
 
     pub(super) fn set_down(&self, down: bool) {
@@ -66,6 +85,9 @@ impl Faults {
     }
 }
 
+/// `Controller.timeoutSubmitResult(string)`.
+const SUBMIT_TIMEOUT: &str = "0x511a9f68";
+
 async fn serve(chain: EmbeddedChain, faults: Faults) -> ServerHandle {
     let answer = move |request: Value| {
         let (chain, faults) = (chain.clone(), faults.clone());
@@ -76,6 +98,13 @@ async fn serve(chain: EmbeddedChain, faults: Faults) -> ServerHandle {
             }
             if faults.down.load(Ordering::SeqCst) {
                 std::future::pending::<()>().await;
+            }
+            if faults.lacks_submit_timeout.load(Ordering::SeqCst)
+                && request["params"][0]["input"].as_str().is_some_and(|input| input.starts_with(SUBMIT_TIMEOUT))
+            {
+                faults.asked.fetch_add(1, Ordering::SeqCst);
+                let error = json!({ "code": 3, "message": "execution reverted", "data": "0x" });
+                return json!({ "jsonrpc": "2.0", "id": request["id"], "error": error });
             }
             let answer = chain.serve_rpc(request).await;
             if is_send && faults.lost.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
