@@ -42,7 +42,7 @@ pub(crate) struct ChainArgs {
 /// Which set of contracts.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct SetArgs {
-    /// File of the deployment [default: deployments/<network>.json]
+    /// File of the deployment [default: deployments/NETWORK.json]
     #[arg(long, value_name = "FILE")]
     pub(crate) deployments: Option<PathBuf>,
     #[command(flatten)]

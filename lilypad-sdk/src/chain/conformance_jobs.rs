@@ -1,29 +1,21 @@
 //! The part of the conformance suite about jobs that contracts order and about proof of work.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test suite: it panics on purpose")]
 
-use alloy_primitives::{Address, U256, keccak256};
+use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall;
+use serde_json::json;
 
 use super::{
-    Chain, ChainCall, ChainError, ContractError, RevertReason, RpcChain, TxOptions, TxReceipt, bindings as sol,
-    call::Prepared, conformance::World,
+    Chain, ChainError, ContractError, OnChainJobStatus, RevertReason, RpcChain, TxReceipt, bindings as sol,
+    conformance::World,
 };
-use crate::types::Amount;
+use crate::types::{Amount, DataId, DealId};
 
 async fn send<C: SolCall>(chain: &RpcChain, to: Address, call: C) -> Result<TxReceipt, ChainError> {
-    let call = Prepared {
-        contract: "contract",
-        call: C::SIGNATURE.split('(').next().unwrap(),
-        to: Some(to),
-        value: U256::ZERO,
-        input: call.abi_encode().into(),
-        headroom: 0,
-        tokens: None,
-    };
-    chain.send_prepared(call, TxOptions::default()).await
+    chain.send_typed("contract", to, &call).await
 }
 
-fn refusal(answer: Result<TxReceipt, ChainError>) -> ContractError {
+fn refusal(answer: Result<impl std::fmt::Debug, ChainError>) -> ContractError {
     match answer {
         Err(ChainError::Reverted { reason: RevertReason::Contract(error), .. }) => error,
         other => panic!("no refusal of ours: {other:?}"),
@@ -34,71 +26,105 @@ fn me(chain: &RpcChain) -> Address {
     Chain::address(chain).unwrap()
 }
 
-/// A contract orders cowsay, its payee pays, the service delivers, the contract has the result. Then one that fails.
+/// A contract orders cowsay, its payee pays, the service delivers, the contract has the result. Then one that fails, one that
+/// the service forgets, and orders that are refused.
 pub(super) async fn contracts_order_jobs(world: &World) {
-    let (service, payer) = (&world.admin, &world.creator);
-    let jobs = Chain::contracts(service).job_creator.expect("the set has it");
-    let client = me(service).create(11);
-    let at = ("OnChainJobCreator", jobs);
-    let deposit = service.read(at, sol::JobCreator::getRequiredDepositCall {}, 0).await.unwrap();
-    let tokens = async || Chain::token_balance(payer, me(payer)).await.unwrap();
+    let (service, payer) = (world.admin.on_chain_jobs().unwrap(), world.creator.on_chain_jobs().unwrap());
+    let payee = me(&world.creator);
+    let client = me(&world.admin).create(11);
+    let deposit = service.required_deposit().await.unwrap();
+    let tokens = async || Chain::token_balance(&world.creator, payee).await.unwrap();
     let before = tokens().await;
+    let first = Chain::head(&world.admin).await.unwrap().number;
+    assert_eq!(service.service().await.unwrap(), me(&world.admin));
+    assert_eq!((service.job(1).await.unwrap(), service.latest().await.unwrap()), (None, 0));
 
     let order = || sol::ExampleClient::runCowsayCall { message: "moo".to_owned() };
-    let refused = refusal(send(payer, client, order()).await);
+    let refused = refusal(send(&world.creator, client, order()).await);
     assert_eq!(refused, ContractError::ClientNotAuthorized(client));
-    send(payer, jobs, sol::JobCreator::authorizeClientCall { client }).await.unwrap();
-    let twice = ChainCall::Approve { spender: jobs, amount: Amount::from_wei(deposit * U256::from(2)) };
-    Chain::send(payer, twice, TxOptions::default()).await.unwrap();
+    payer.authorize_client(client).await.unwrap();
+    assert!(payer.is_authorized(payee, client).await.unwrap());
+    payer.approve(4).await.unwrap();
 
-    send(payer, client, order()).await.unwrap();
-    let id = service.read(at, sol::JobCreator::nextJobIDCall {}, 0).await.unwrap();
-    let job = service.read(at, sol::JobCreator::getJobCall { id }, 0).await.unwrap();
-    assert_eq!((job.callingContract, job.payee, job.deposit, job.status), (client, me(payer), deposit, 1));
-    assert_eq!(service.read(at, sol::JobCreator::heldDepositsCall {}, 0).await.unwrap(), deposit);
-    let deliver = || sol::JobCreator::submitResultsCall { id, dealId: "deal".to_owned(), dataId: "QmData".to_owned() };
-    send(service, jobs, deliver()).await.unwrap();
-    let result = sol::ExampleClient::getJobResultCall { _jobID: id };
-    assert_eq!(service.read(("ExampleClient", client), result, 0).await.unwrap(), "QmData");
-    assert!(service.read(at, sol::JobCreator::getJobCall { id }, 0).await.unwrap().acknowledged);
-    let again = refusal(send(service, jobs, deliver()).await);
-    assert_eq!(again, ContractError::WrongJobStatus { id: id.to(), status: 2 });
+    send(&world.creator, client, order()).await.unwrap();
+    let id = service.latest().await.unwrap();
+    let job = service.job(id).await.unwrap().unwrap();
+    assert_eq!((job.client, job.payee, job.deposit), (client, payee, deposit));
+    assert_eq!((job.status, job.is_acknowledged), (OnChainJobStatus::Open, false));
+    assert_eq!((service.held_deposits().await.unwrap(), service.result(id).await.unwrap()), (deposit, None));
+    let (deal, data) = (DealId::from_wire("deal"), DataId::from_wire("QmData"));
+    service.deliver(id, &deal, &data).await.unwrap();
+    let result = sol::ExampleClient::getJobResultCall { _jobID: U256::from(id) };
+    assert_eq!(world.admin.read(("ExampleClient", client), result, 0).await.unwrap(), "QmData");
+    let job = service.job(id).await.unwrap().unwrap();
+    assert_eq!((job.status, job.is_acknowledged), (OnChainJobStatus::Delivered, true));
+    assert_eq!(service.result(id).await.unwrap(), Some((deal.clone(), data.clone())));
+    let again = refusal(service.deliver(id, &deal, &data).await);
+    assert_eq!(again, ContractError::WrongJobStatus { id, status: 2 });
+    assert_eq!(refusal(payer.redeliver(id).await), ContractError::AlreadyAcknowledged { id });
 
-    send(payer, client, order()).await.unwrap();
-    let id = id + U256::from(1);
-    send(service, jobs, sol::JobCreator::failJobCall { id, reason: "no provider".to_owned() }).await.unwrap();
-    assert_eq!(before.checked_sub(tokens().await), Some(Amount::from_wei(deposit)), "one job was paid for");
+    send(&world.creator, client, order()).await.unwrap();
+    service.fail(id + 1, "no provider").await.unwrap();
+    assert_eq!(service.job(id + 1).await.unwrap().unwrap().status, OnChainJobStatus::Refunded);
+    assert_eq!(before.checked_sub(tokens().await), Some(deposit), "one job was paid for");
 
-    let malformed =
-        sol::JobCreator::runJobCall { module: "no version".to_owned(), inputs: Vec::new(), payee: me(payer) };
-    assert_eq!(refusal(send(payer, jobs, malformed).await), ContractError::MalformedModule);
-    let inputs = vec!["Message=moo".to_owned(), "Message=again".to_owned()];
-    let malformed = sol::JobCreator::runJobCall { module: "cowsay:v0.0.4".to_owned(), inputs, payee: me(payer) };
-    assert_eq!(refusal(send(payer, jobs, malformed).await), ContractError::MalformedInput { index: 1 });
+    // An account orders for itself; the service forgets it for a day.
+    let inputs = ["Message=moo".to_owned()];
+    let forgotten = payer.run("cowsay:v0.0.4", &inputs).await.unwrap();
+    assert_eq!(forgotten, id + 2);
+    let orders = service.ordered(first, Chain::head(&world.admin).await.unwrap().number).await.unwrap();
+    let last = orders.last().unwrap();
+    assert_eq!((orders.len(), last.id, last.client, last.inputs.as_slice()), (3, forgotten, payee, inputs.as_slice()));
+    let deadline = service.job(forgotten).await.unwrap().unwrap().deadline;
+    let early = refusal(payer.time_out(forgotten).await);
+    assert!(matches!(early, ContractError::JobNotTimedOut { id, .. } if id == forgotten), "{early:?}");
+    let left = deadline.as_secs() - Chain::head(&world.admin).await.unwrap().timestamp;
+    world.admin.request("evm_increaseTime", json!([left + 2])).await.unwrap();
+    world.admin.request("evm_mine", json!([])).await.unwrap();
+    payer.time_out(forgotten).await.unwrap();
+    assert_eq!(service.job(forgotten).await.unwrap().unwrap().status, OnChainJobStatus::Refunded);
+    assert_eq!(
+        (service.held_deposits().await.unwrap(), before.checked_sub(tokens().await)),
+        (Amount::ZERO, Some(deposit))
+    );
+
+    assert_eq!(refusal(payer.run("no version", &[]).await), ContractError::MalformedModule);
+    let twice = ["Message=moo".to_owned(), "Message=again".to_owned()];
+    assert_eq!(refusal(payer.run("cowsay:v0.0.4", &twice).await), ContractError::MalformedInput { index: 1 });
+    payer.revoke_client(client).await.unwrap();
+    assert!(!payer.is_authorized(payee, client).await.unwrap());
+    let dearer = deposit.checked_mul(2).unwrap();
+    service.set_required_deposit(dearer).await.unwrap();
+    assert_eq!(payer.required_deposit().await.unwrap(), dearer);
+    service.set_required_deposit(deposit).await.unwrap();
 }
 
 /// A round of proof of work behind its proxy, at a difficulty that takes a hundred hashes.
 pub(super) async fn providers_prove_their_work(world: &World) {
-    let (owner, miner) = (&world.admin, &world.provider);
-    let pow = Chain::contracts(owner).pow.expect("the set has it");
-    let at = ("Pow", pow);
+    let (owner, miner) = (world.admin.pow().unwrap(), world.provider.pow().unwrap());
+    let account = me(&world.provider);
     let easy = U256::MAX / U256::from(110);
-    let bounds = refusal(send(owner, pow, sol::Pow::change_difficultyCall { difficulty: U256::MAX }).await);
-    assert_eq!(bounds, ContractError::DifficultyOutOfBounds);
-    send(owner, pow, sol::Pow::change_difficultyCall { difficulty: easy }).await.unwrap();
-    send(owner, pow, sol::Pow::triggerNewPowRoundCall {}).await.unwrap();
-    send(miner, pow, sol::Pow::generateChallengeCall { nodeId: "node".to_owned() }).await.unwrap();
-    let open = owner.read(at, sol::Pow::lastChallengesCall(me(miner)), 0).await.unwrap();
-    let nonce = (0_u64..)
-        .map(U256::from)
-        .find(|nonce| {
-            let hash = keccak256([open.challenge.0, nonce.to_be_bytes()].concat());
-            U256::from_be_bytes(hash.0) < open.difficulty
-        })
-        .unwrap();
-    send(miner, pow, sol::Pow::submitWorkCall { nonce, nodeId: "node".to_owned() }).await.unwrap();
-    assert_eq!(owner.read(at, sol::Pow::validProofsCall {}, 0).await.unwrap(), U256::from(1));
-    assert_eq!(owner.read(at, sol::Pow::getMinersCall {}, 0).await.unwrap(), [me(miner)]);
-    let again = send(miner, pow, sol::Pow::generateChallengeCall { nodeId: "node".to_owned() }).await;
-    assert_eq!(refusal(again), ContractError::RoundAlreadyProven(me(miner)));
+    assert_eq!(refusal(owner.set_difficulty(U256::MAX).await), ContractError::DifficultyOutOfBounds);
+    owner.set_difficulty(easy).await.unwrap();
+    assert_eq!((owner.difficulty().await.unwrap(), owner.round().await.unwrap().end), (easy, 0));
+    assert!(matches!(miner.challenge("node").await, Err(ChainError::Reverted { .. })), "no round is open");
+    owner.begin_round().await.unwrap();
+    let round = owner.round().await.unwrap();
+    assert_eq!(round.end, round.start + 30);
+    let open = miner.challenge("node").await.unwrap();
+    assert_eq!((open.node_id.as_str(), miner.challenge_of(account).await.unwrap().as_ref()), ("node", Some(&open)));
+    let wrong = (0_u64..).map(U256::from).find(|nonce| !open.is_solved_by(*nonce)).unwrap();
+    assert!(matches!(
+        miner.prove(wrong, "node").await,
+        Err(ChainError::Reverted { reason: RevertReason::Text(_), .. })
+    ));
+    let nonce = (0_u64..).map(U256::from).find(|nonce| open.is_solved_by(*nonce)).unwrap();
+    miner.prove(nonce, "node").await.unwrap();
+    assert_eq!((owner.proof_count().await.unwrap(), owner.miners().await.unwrap()), (1, vec![account]));
+    let proofs = owner.proofs(account).await.unwrap();
+    assert_eq!((proofs.len(), proofs[0].nonce, proofs[0].challenge), (1, nonce, open.challenge));
+    assert_eq!(miner.challenge_of(account).await.unwrap(), None, "a challenge is used up");
+    assert!(
+        matches!(miner.challenge("node").await, Err(ChainError::Reverted { reason: RevertReason::Contract(ContractError::RoundAlreadyProven(who)), .. }) if who == account)
+    );
 }

@@ -245,6 +245,13 @@ pub(crate) struct RawLog {
 }
 
 impl RawLog {
+    /// The log itself, and the transaction that caused it.
+    pub(crate) fn into_log(self) -> Result<(Log, B256), ChainError> {
+        let fail = || ChainError::Decode { what: "a contract event", message: "too many topics".to_owned() };
+        let log = Log::new(self.address, self.topics, self.data).ok_or_else(fail)?;
+        Ok((log, self.transaction_hash.unwrap_or_default()))
+    }
+
     pub(crate) fn decode(self, contracts: &Contracts) -> Result<Option<ChainEvent>, ChainError> {
         let fail = |message: String| ChainError::Decode { what: "a contract event", message };
         let log = Log::new(self.address, self.topics, self.data).ok_or_else(|| fail("too many topics".to_owned()))?;

@@ -7,6 +7,7 @@
 
 pub(super) mod endpoint;
 mod lock;
+mod raw;
 mod sender;
 
 use std::{
@@ -191,58 +192,6 @@ impl RpcChain {
     pub async fn genesis_hash(&self) -> Result<B256, ChainError> {
         let block = Chain::block(self, 0).await?;
         block.map(|block| block.hash).ok_or_else(|| decode("the genesis block", "the node does not have it"))
-    }
-
-    /// Whether blocks follow transactions at once and gas is free, as on a development chain.
-    pub(crate) fn is_quick(&self) -> bool {
-        self.inner.endpoints.is_quick()
-    }
-
-    /// The code at an address, empty where there is none.
-    pub(crate) async fn code(&self, address: Address) -> Result<Bytes, ChainError> {
-        self.inner.endpoints.request("eth_getCode", json!([address, "latest"])).await
-    }
-
-    /// A word of a contract's storage.
-    pub(crate) async fn slot(&self, address: Address, slot: B256) -> Result<B256, ChainError> {
-        self.inner.endpoints.request("eth_getStorageAt", json!([address, slot, "latest"])).await
-    }
-
-    /// What a call, or a creation without `to`, would give, without keeping it.
-    pub(crate) async fn simulate(
-        &self,
-        from: Address,
-        call: &'static str,
-        to: Option<Address>,
-        input: Bytes,
-    ) -> Result<Bytes, ChainError> {
-        let mut object = json!({ "from": from, "input": input });
-        if let Some(to) = to {
-            object["to"] = json!(to);
-        }
-        let answer = self.inner.endpoints.request("eth_call", json!([object, "latest"])).await;
-        answer.map_err(|error| reverted(error, "contract", call, None))
-    }
-
-    /// An address that a contract gives for a function without arguments, named by its signature.
-    pub(crate) async fn read_address(
-        &self,
-        contract: &'static str,
-        to: Address,
-        signature: &'static str,
-    ) -> Result<Address, ChainError> {
-        let name = signature.split_once('(').map_or(signature, |(name, _)| name);
-        let selector = alloy_primitives::keccak256(signature);
-        let params = json!([{ "to": to, "input": Bytes::copy_from_slice(&selector[..4]) }, "latest"]);
-        let output: Result<Bytes, _> = self.inner.endpoints.request("eth_call", params).await;
-        let output = output.map_err(|error| reverted(error, contract, name, None))?;
-        if output.is_empty() {
-            return Err(ChainError::NoContract { contract, address: to, chain_id: self.inner.endpoints.chain_id() });
-        }
-        match B256::try_from(output.as_ref()) {
-            Ok(word) => Ok(Address::from_word(word)),
-            Err(_) => Err(decode("an address", format_args!("{contract}.{name} gave {} bytes", output.len()))),
-        }
     }
 
     /// Asks the node for something that is no verb; for tests, which move the clock this way.
