@@ -66,6 +66,9 @@ pub(crate) struct RenderArgs {
     pub(crate) which: WhichArgs,
     #[command(flatten)]
     pub(crate) given: GivenInputs,
+    /// Run with values that the module's template passes on as another text, instead of refusing them
+    #[arg(long)]
+    pub(crate) allow_altered_inputs: bool,
 }
 
 /// Arguments of `lilypad module lint`.
@@ -90,6 +93,9 @@ pub(crate) struct LocalRunArgs {
     /// On this machine; `lilypad run` is for networks
     #[arg(long)]
     pub(crate) local: bool,
+    /// Run with values that the module's template passes on as another text, instead of refusing them
+    #[arg(long)]
+    pub(crate) allow_altered_inputs: bool,
     /// Folder of input files
     #[arg(long, value_name = "DIR")]
     pub(crate) inputs_path: Option<PathBuf>,

@@ -16,6 +16,9 @@ pub(crate) struct RunArgs {
     /// An input of the module, split at the first `=`; repeatable, one input each
     #[arg(short, long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
     pub(crate) input: Vec<String>,
+    /// Run with values that the module's template passes on as another text, instead of refusing them
+    #[arg(long)]
+    pub(crate) allow_altered_inputs: bool,
     /// Folder of input files [env: INPUTS_PATH]
     #[arg(long, value_name = "DIR")]
     pub(crate) inputs_path: Option<PathBuf>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lilypad_sdk::{Error, Job, Lilypad, client::ConnectConfig, store::SqliteStore};
 
-use super::{failure::of_sdk, report::Report, version::VERSION, watch::Watch};
+use super::{failure::of_sdk, module::altered, report::Report, version::VERSION, watch::Watch};
 use crate::{
     banner::banner,
     exit::{Exit, Failure},
@@ -104,6 +104,7 @@ async fn submit(settings: &RunSettings) -> Result<(Lilypad, Job), Error> {
         .inputs(settings.inputs.iter().cloned())
         .pricing_mode(settings.pricing.mode)
         .pricing(settings.pricing.prices.clone())
+        .altered_inputs(altered(settings.allow_altered_inputs))
         .mediation_chance(settings.mediation_chance);
     if let Some(path) = &settings.module_path {
         job = job.module_path(path);

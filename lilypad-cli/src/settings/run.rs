@@ -29,6 +29,7 @@ pub(crate) struct RunSettings {
     /// Where its template lies, when not at the usual place.
     pub(crate) module_path: Option<String>,
     pub(crate) inputs: Vec<(String, String)>,
+    pub(crate) allow_altered_inputs: bool,
     pub(crate) inputs_path: Option<PathBuf>,
     pub(crate) target: Option<Address>,
     pub(crate) mediation_chance: u8,
@@ -78,6 +79,7 @@ impl RunSettings {
             module,
             module_path,
             inputs,
+            allow_altered_inputs: args.allow_altered_inputs,
             inputs_path: inputs_path(reader, args)?,
             target: target.as_ref().map(Given::address).transpose()?,
             mediation_chance: mediation_chance(reader, args)?,

@@ -7,7 +7,7 @@ use crate::{
     Error,
     api::ResourceOfferQuery,
     deal::roles::CreatorLimits,
-    module::{Checkout, Module, ModuleReference, ModuleSource, input_warnings},
+    module::{AlteredInputs, Checkout, Module, ModuleReference, ModuleSource, input_warnings},
     types::{Address, Amount, DealPricing, JobOffer, PricingMode, Settlement, Target, TrustedParties, U256},
 };
 
@@ -29,6 +29,7 @@ pub struct JobBuilder {
     pricing: DealPricing,
     target: Option<Address>,
     mediation_chance: u8,
+    altered: AlteredInputs,
 }
 
 /// A module that is ready to be offered.
@@ -58,6 +59,7 @@ impl JobBuilder {
             },
             target: None,
             mediation_chance: 0,
+            altered: AlteredInputs::Refuse,
         }
     }
 
@@ -76,6 +78,13 @@ impl JobBuilder {
     /// Sets inputs of the module's template.
     pub fn inputs<N: Into<String>, V: Into<String>>(mut self, inputs: impl IntoIterator<Item = (N, V)>) -> Self {
         self.inputs.extend(inputs.into_iter().map(|(n, v)| (n.into(), v.into())));
+        self
+    }
+
+    /// What becomes of a value that reaches the program as another text than was given, because the module's template escapes
+    /// it; such a value is refused by default.
+    pub fn altered_inputs(mut self, altered: AlteredInputs) -> Self {
+        self.altered = altered;
         self
     }
 
@@ -178,10 +187,11 @@ impl JobBuilder {
         }
         let source = inner.fetcher.resolve(&reference).await?;
         let checkout = inner.fetcher.fetch(&source).await?;
-        let (shown, inputs) = (self.module.clone(), self.inputs.clone());
+        let (shown, inputs, altered) = (self.module.clone(), self.inputs.clone(), self.altered);
         // Within its limits a template may work for seconds, and meanwhile a person may want out.
         let prepared = tokio::task::spawn_blocking(move || {
-            let (inputs, module) = checkout.prepare(&shown, &inputs).map_err(|error| error.in_module(&shown))?;
+            let prepared = checkout.prepare(&shown, &inputs, altered);
+            let (inputs, module) = prepared.map_err(|error| error.in_module(&shown))?;
             let warnings = input_warnings(checkout.template()?, &shown, &inputs)?;
             Ok(Resolved { source, module, inputs, warnings, checkout })
         });

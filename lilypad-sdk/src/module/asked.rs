@@ -9,6 +9,9 @@ use super::json;
 use super::schema::{InputKind, InputSchema};
 use super::template::{Read, Template, Usage};
 
+/// Longest text that counts as a default, in bytes.
+const LONGEST_DEFAULT: usize = 10_000;
+
 /// An input that a template reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -52,7 +55,11 @@ pub(super) fn asked(template: &Template) -> Vec<TemplateInput> {
         if let Some(input) = inputs.get_mut(index) {
             input.required |= read.usage == Usage::Bare;
             if input.default.is_none() {
-                input.default = read.fallback.as_deref().filter(|text| !text.is_empty()).map(plain);
+                input.default = read
+                    .fallback
+                    .as_deref()
+                    .filter(|text| !text.is_empty() && text.len() <= LONGEST_DEFAULT)
+                    .map(plain);
             }
             input.reads.push(read);
         }
@@ -146,7 +153,7 @@ mod tests {
             found.iter().map(|input| (input.name.as_str(), input.default.as_deref(), input.required)).collect();
         assert_eq!(short, [("Need", None, true), ("Opt", Some("a \"cow\""), false), ("N", Some("7"), false)]);
         assert_eq!(found[0].reads.len(), 2);
-        assert_eq!(found[0].reads[1].action, "{{js .Need}}");
+        assert_eq!(&*found[0].reads[1].action, "{{js .Need}}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From rendered text to [`Module`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use serde::{Serialize, Serializer};
@@ -182,10 +182,12 @@ impl Fill for Option<Params> {
             Node::Null => *self = None,
             Node::Object(members) => {
                 let params = self.get_or_insert_default();
-                for (name, node) in members {
-                    params.0.retain(|(known, _)| known != name);
-                    params.0.push((name.clone(), node.clone()));
-                }
+                // Of several of a name the last one stays, where it stands.
+                params.0.extend(members.iter().cloned());
+                let mut seen = BTreeSet::new();
+                params.0.reverse();
+                params.0.retain(|(name, _)| seen.insert(name.clone()));
+                params.0.reverse();
             }
             other => return Err(Misfit::of_type("an object", other)),
         }

@@ -17,7 +17,7 @@ pub enum ModuleError {
         why: &'static str,
     },
     /// The text is no input.
-    #[error("invalid input {input:?}: {why}")]
+    #[error("invalid input {:?}: {why}", short(input))]
     Input {
         /// The text, values cut off.
         input: String,
@@ -33,7 +33,7 @@ pub enum ModuleError {
         why: &'static str,
     },
     /// The template cannot be read or run.
-    #[error("module {module} does not render: {source}")]
+    #[error("module {module} does not render: {}", long(source))]
     Template {
         /// Module, as in error texts.
         module: String,
@@ -62,7 +62,11 @@ pub enum ModuleError {
         blame: Blame,
     },
     /// A value leaves no JSON: the module's template writes it without making it safe.
-    #[error("input {input:?} breaks module {module}: {action} at line {line}, column {column} of its template: {what}")]
+    #[error(
+        "input {:?} breaks module {module}: {} at line {line}, column {column} of its template: {what}",
+        short(input),
+        short(action)
+    )]
     InputBreaks {
         /// Module, as in error texts.
         module: Box<str>,
@@ -81,7 +85,10 @@ pub enum ModuleError {
     },
     /// A value changes members that are not its own: the module's template writes it without making it safe.
     #[error(
-        "input {input:?} changes {member} of module {module}: {action} at line {line}, column {column} of its template lets it"
+        "input {:?} changes {} of module {module}: {} at line {line}, column {column} of its template lets it",
+        short(input),
+        short(member),
+        short(action)
     )]
     InputInjects {
         /// Module, as in error texts.
@@ -97,8 +104,38 @@ pub enum ModuleError {
         /// Path of the first member that differs.
         member: String,
     },
+    /// A value would reach the program as another text: the module's template escapes it for another language, or not at all.
+    #[error(
+        "input {:?} does not reach module {module} as it was typed: {} at line {line}, column {column} of its template \
+         changes it in {}",
+        short(input),
+        short(action),
+        short(member)
+    )]
+    InputAlters {
+        /// Module, as in error texts.
+        module: Box<str>,
+        /// The input.
+        input: String,
+        /// The action that writes it.
+        action: Box<str>,
+        /// Line of the template, from 1.
+        line: usize,
+        /// Character of the line, from 1.
+        column: usize,
+        /// Path of the member that holds another text.
+        member: Box<str>,
+        /// Characters in the value that templates change, as people call them; may be empty.
+        characters: Box<str>,
+    },
+    /// Looking whether the template corrupts a value would take too long.
+    #[error("module {module} takes too long to render: whether it corrupts an input was not found out")]
+    InputsUnchecked {
+        /// Module, as in error texts.
+        module: String,
+    },
     /// The module's file of typed inputs cannot be used.
-    #[error("lilypad_inputs.json of module {module}: line {line}, column {column}: {what}")]
+    #[error("lilypad_inputs.json of module {module}: line {line}, column {column}: {}", long(what))]
     InputsFile {
         /// Module, as in error texts.
         module: String,
@@ -110,7 +147,7 @@ pub enum ModuleError {
         what: String,
     },
     /// An input is not what the module's file of typed inputs says.
-    #[error("input {input:?} {what}")]
+    #[error("input {:?} {}", short(input), long(what))]
     InputValue {
         /// The input.
         input: String,
@@ -120,7 +157,7 @@ pub enum ModuleError {
         hint: String,
     },
     /// The rendered text is JSON, but a member has a value it cannot have.
-    #[error("module {module}: {member} {what}")]
+    #[error("module {module}: {} {}", short(member), long(what))]
     Member {
         /// Module, as in error texts.
         module: String,
@@ -138,7 +175,7 @@ pub enum ModuleError {
         module: String,
     },
     /// The job cannot run as it is written.
-    #[error("{}job cannot run: {}", prefix(module), problems.join("; "))]
+    #[error("{}job cannot run: {}", prefix(module), long(problems.join("; ")))]
     Job {
         /// Module, as in error texts; empty until [`ModuleError::in_module`] names it.
         module: String,
@@ -156,7 +193,7 @@ pub enum ModuleError {
         unreachable: bool,
     },
     /// The repository has no such tag, branch or commit.
-    #[error("module {} has no tag, branch or commit {reference:?}", short(repo))]
+    #[error("module {} has no tag, branch or commit {:?}", short(repo), short(reference))]
     UnknownRef {
         /// URL of the repository.
         repo: String,
@@ -174,7 +211,7 @@ pub enum ModuleError {
         why: &'static str,
     },
     /// A file of the module cannot be used.
-    #[error("file {path:?} of module {}: {why}", short(module))]
+    #[error("file {:?} of module {}: {why}", short(path), short(module))]
     File {
         /// The module's repository or folder.
         module: String,
@@ -250,13 +287,36 @@ const SMALLER: &str = "make it smaller: a template is what renders to one JSON o
 /// Most characters of a reference that an error shows.
 const SHOWN_CHARACTERS: usize = 120;
 
+/// Most characters of a message that quotes a template which an error shows.
+const LONGEST: usize = 2000;
+/// Most names that a hint lists.
+const MOST_NAMES: usize = 10;
+
 /// The beginning of a text that may be of any length.
 fn short(text: &str) -> String {
-    let mut shown: String = text.chars().take(SHOWN_CHARACTERS).collect();
+    beginning(text, SHOWN_CHARACTERS)
+}
+
+/// The beginning of a message that quotes what may be of any length.
+fn long(message: impl ToString) -> String {
+    beginning(&message.to_string(), LONGEST)
+}
+
+fn beginning(text: &str, longest: usize) -> String {
+    let mut shown: String = text.chars().take(longest).collect();
     if shown.len() < text.len() {
         shown.push('…');
     }
     shown
+}
+
+/// The first of some names, each written by `write`.
+fn few(names: &[String], write: impl Fn(&str) -> String, between: &str) -> String {
+    let mut shown: Vec<String> = names.iter().take(MOST_NAMES).map(|name| write(&short(name))).collect();
+    if names.len() > MOST_NAMES {
+        shown.push(format!("… and {} more", names.len() - MOST_NAMES));
+    }
+    shown.join(between)
 }
 
 fn prefix(module: &str) -> String {
@@ -306,8 +366,8 @@ impl ModuleError {
             Self::Reference { .. } => Some("write NAME:TAG or HOST/OWNER/REPO:REF, for example cowsay:v0.0.4".to_owned()),
             Self::Input { .. } => Some("write inputs as -i NAME=VALUE".to_owned()),
             Self::Template { missing, .. } | Self::NoJson { missing, .. } if !missing.is_empty() => {
-                let flags: Vec<String> = missing.iter().map(|name| format!("-i {name}=…")).collect();
-                Some(format!("the template asks for inputs that were not given: {}", flags.join(" ")))
+                let flags = few(missing, |name| format!("-i {name}=…"), " ");
+                Some(format!("the template asks for inputs that were not given: {flags}"))
             }
             Self::Template { module, source, .. } if source.reached_limit() == Some(Limit::TemplateBytes) => {
                 Some(mend(module, SMALLER))
@@ -344,6 +404,16 @@ impl ModuleError {
                     safe(input)
                 ))
             }
+            Self::InputAlters { module, input, characters, .. } => {
+                let what = if characters.is_empty() { "that part" } else { characters };
+                let own = format!(". Or correct the template: {}", safe(input));
+                Some(format!(
+                    "leave {what} out of -i {}=…, or let it be changed with --allow-altered-inputs; nothing was paid{}",
+                    short(input),
+                    mend_or(module, &own, "")
+                ))
+            }
+            Self::InputsUnchecked { .. } => Some("give fewer inputs, or use a module with a smaller template".to_owned()),
             Self::InputsFile { module, .. } => Some(mend(module, "correct the file; docs/modules.md has its format")),
             Self::InputValue { hint, .. } => Some(hint.clone()),
             Self::NoEngine { module } => Some(mend_or(
@@ -365,7 +435,7 @@ impl ModuleError {
             Self::UnknownRef { near, .. } if near.is_empty() => {
                 Some("the repository has no tags; give a branch or a full commit".to_owned())
             }
-            Self::UnknownRef { near, .. } => Some(format!("tags there: {}", near.join(", "))),
+            Self::UnknownRef { near, .. } => Some(format!("tags there: {}", few(near, str::to_owned, ", "))),
             Self::Forbidden { .. } => Some("use an https:// repository of a public host".to_owned()),
             Self::NoGit { .. } => Some("install git and make sure that it is on the PATH".to_owned()),
             Self::TooLarge { .. } => Some(
@@ -399,6 +469,8 @@ impl ModuleError {
             | Self::NoJson { .. }
             | Self::InputBreaks { .. }
             | Self::InputInjects { .. }
+            | Self::InputAlters { .. }
+            | Self::InputsUnchecked { .. }
             | Self::InputsFile { .. }
             | Self::InputValue { .. }
             | Self::Member { .. }
@@ -423,6 +495,7 @@ impl ModuleError {
             | Self::Folder { .. }
             | Self::InputBreaks { .. }
             | Self::InputInjects { .. }
+            | Self::InputAlters { .. }
             | Self::InputValue { .. }
             | Self::UnknownRef { .. }
             | Self::Forbidden { .. } => true,
@@ -430,6 +503,7 @@ impl ModuleError {
             Self::Template { missing, .. } | Self::NoJson { missing, .. } => !missing.is_empty(),
             Self::Member { .. }
             | Self::InputsFile { .. }
+            | Self::InputsUnchecked { .. }
             | Self::NoEngine { .. }
             | Self::Job { .. }
             | Self::File { .. }
@@ -470,6 +544,16 @@ mod tests {
                 column: 1,
                 member: text(),
             },
+            ModuleError::InputAlters {
+                module: module.clone().into(),
+                input: "A".to_owned(),
+                action: "".into(),
+                line: 1,
+                column: 1,
+                member: "".into(),
+                characters: "".into(),
+            },
+            ModuleError::InputsUnchecked { module: module.clone() },
             ModuleError::InputsFile { module: module.clone(), line: 1, column: 1, what: text() },
             ModuleError::NoEngine { module: module.clone() },
             ModuleError::Job { module: module.clone(), problems: Vec::new() },
@@ -492,8 +576,8 @@ mod tests {
         for reference in ["cowsay:v0.0.4", "github.com/o/r:main", "https://github.com/o/r-/x.tmpl-v1"] {
             let hints: Vec<String> = faults(reference).iter().filter_map(ModuleError::hint).collect();
             let sent = hints.iter().filter(|hint| hint.contains("author") || hint.contains("fault of the module"));
-            // All but the one that the person can do something about: the characters of a value.
-            assert_eq!(sent.count(), hints.len() - 1, "{hints:#?}");
+            // All but those that the person can do something about: the characters of a value, the number of inputs.
+            assert_eq!(sent.count(), hints.len() - 3, "{hints:#?}");
             assert!(!hints.iter().any(|hint| hint.contains("correct the template")), "{hints:#?}");
         }
     }

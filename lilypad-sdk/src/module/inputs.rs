@@ -1,8 +1,17 @@
 //! Inputs of a module as people type them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ModuleError, render_text, template_inputs};
+use super::ModuleError;
+use super::asked::asked;
+use super::safety::{Prober, Shot, Stop, quoted};
+use super::template::Template;
+use crate::types::one_line;
+
+/// Most inputs that warnings name.
+const MOST_NAMES: usize = 20;
+/// Longest action that a warning shows, in characters.
+const SHOWN: usize = 120;
 
 /// Reads one `-i NAME=VALUE`: split once at the first `=`, the value kept as it is. A value may hold commas and further
 /// `=`, so `-i A=1,B=2` sets one input; several inputs take several `-i` (design.md §11).
@@ -18,31 +27,60 @@ pub fn parse_input_flag(text: &str) -> Result<(String, String), ModuleError> {
     }
 }
 
-/// What the inputs of a job leave undone: those that the template never reads, and those that it writes but did not get.
-/// `module` is its name in the texts. Values are left out.
+/// What the inputs of a job leave undone: those that the template never reads, those that it writes but did not get, and those
+/// that reach the program as JSON texts, in quotes that nobody typed. `module` is its name in the texts. Values are left out.
 ///
 /// # Errors
-/// As [`render_text`].
+/// [`ModuleError::Template`] when the template cannot be parsed.
 pub fn input_warnings(
     template: impl AsRef<[u8]>,
     module: &str,
     inputs: &BTreeMap<String, String>,
 ) -> Result<Vec<String>, ModuleError> {
-    let template = template.as_ref();
-    let asked = template_inputs(template, module)?;
+    let template = Template::parse(module, template).map_err(|source| ModuleError::Template {
+        module: module.to_owned(),
+        missing: Vec::new(),
+        source,
+    })?;
+    let asked = asked(&template);
+    let names: BTreeSet<&str> = asked.iter().map(|input| input.name.as_str()).collect();
+    let shown: Vec<&str> = asked.iter().take(MOST_NAMES).map(|input| input.name.as_str()).collect();
+    let reads = match shown.as_slice() {
+        [] => "no inputs".to_owned(),
+        shown if asked.len() > shown.len() => format!("{} and {} more", shown.join(", "), asked.len() - shown.len()),
+        shown => shown.join(", "),
+    };
     let mut warnings = Vec::new();
-    let names: Vec<&str> = asked.iter().map(|input| input.name.as_str()).collect();
-    let reads = if names.is_empty() { "no inputs".to_owned() } else { names.join(", ") };
-    for unknown in inputs.keys().filter(|name| !names.contains(&name.as_str())) {
+    let mut prober = Prober::new(&template);
+    let whole = prober.shoot(inputs);
+    for unknown in inputs.keys().filter(|name| !names.contains(name.as_str())).take(MOST_NAMES) {
         // A template may go over all of its data, whatever the names: then it renders to something else without this one.
+        if prober.is_spent() {
+            break;
+        }
         let mut without = inputs.clone();
         without.remove(unknown);
-        if render_text(template, module, &without).ok() == render_text(template, module, inputs).ok() {
+        let same = match (&whole, prober.shoot(&without)) {
+            (Ok(whole), Ok(shot)) => whole.traced.output == shot.traced.output,
+            (Err(_), Err(Stop::Template(_))) => true,
+            _ => false,
+        };
+        if same {
             warnings.push(format!("input {unknown} is never read by module {module}, which reads {reads}"));
         }
     }
-    for lacking in asked.iter().filter(|input| input.required && !inputs.contains_key(&input.name)) {
+    let lacking = asked.iter().filter(|input| input.required && !inputs.contains_key(&input.name));
+    for lacking in lacking.take(MOST_NAMES) {
         warnings.push(format!("input {} was not given, and module {module} has no default for it", lacking.name));
+    }
+    if let Ok(Shot { node: Ok(node), .. }) = &whole {
+        for (input, read) in quoted(node, &asked, inputs) {
+            warnings.push(format!(
+                "input {} reaches module {module} as JSON text, in quotes that nobody typed: {} does that",
+                input.name,
+                one_line(&read.action, SHOWN)
+            ));
+        }
     }
     Ok(warnings)
 }
@@ -153,6 +191,10 @@ mod tests {
         assert!(warnings(cow, &[]).is_empty(), "it has a default");
         assert_eq!(warnings(cow, &["message"]), ["input message is never read by module m, which reads Message"]);
         assert_eq!(warnings("{}", &["A"]), ["input A is never read by module m, which reads no inputs"]);
+        assert_eq!(
+            warnings(r#"{"a":"A={{js .A}}","b":{{.B}}}"#, &["A", "B"]),
+            ["input A reaches module m as JSON text, in quotes that nobody typed: {{js .A}} does that"]
+        );
         assert_eq!(warnings("{{.A}}", &[]), ["input A was not given, and module m has no default for it"]);
         assert!(
             warnings("{{range $k, $v := .}}{{$k}}{{$v}}{{end}}", &["A", "B"]).is_empty(),

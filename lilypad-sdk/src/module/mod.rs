@@ -50,7 +50,7 @@ pub use inputs::{input_warnings, parse_chain_inputs_compat, parse_input_flag, pa
 pub use reference::{ModuleReference, ModuleSource, TEMPLATE_PATH, is_commit};
 pub use render::{decode, render, render_text, template_name};
 pub use resources::Resources;
-pub use safety::render_checked;
+pub use safety::{AlteredInputs, render_checked};
 pub use schema::{INPUTS_FILE, INPUTS_FILE_MAX, InputKind, InputSchema, InputSpec};
 pub use spec::Module;
 pub use workload::{DockerProgram, Network, Output, Program, WasmFile, WasmLocation, WasmProgram, Workload};

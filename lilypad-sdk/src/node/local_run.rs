@@ -20,7 +20,7 @@ use crate::{
     client::check_declared,
     deal::execution_timeout,
     executor::{EventSink, ExecutorError, ExecutorKind, ExecutorSet, OutputSpec, RunReport, RunRequest},
-    module::{Checkout, Program},
+    module::{AlteredInputs, Checkout, Program},
 };
 
 /// A run of a module on this machine.
@@ -31,6 +31,7 @@ pub struct LocalRun {
     shown: String,
     inputs: BTreeMap<String, String>,
     inputs_path: Option<PathBuf>,
+    altered: AlteredInputs,
     result_dir: PathBuf,
     cancel: CancellationToken,
 }
@@ -43,6 +44,7 @@ impl LocalRun {
             shown: shown.into(),
             inputs: BTreeMap::new(),
             inputs_path: None,
+            altered: AlteredInputs::Refuse,
             result_dir: result_dir.into(),
             cancel: CancellationToken::new(),
         }
@@ -60,6 +62,12 @@ impl LocalRun {
         self
     }
 
+    /// What becomes of a value that the template alters; refused by default.
+    pub fn altered_inputs(mut self, altered: AlteredInputs) -> Self {
+        self.altered = altered;
+        self
+    }
+
     /// Stops the run when cancelled.
     pub fn cancel_with(mut self, cancel: CancellationToken) -> Self {
         self.cancel = cancel;
@@ -73,7 +81,7 @@ impl LocalRun {
     /// [`Error::Module`] and [`Error::Usage`] before anything runs, [`Error::Unreachable`] when the job wants Docker and no
     /// engine answers, [`Error::Timeout`] at its time limit, [`Error::Job`] when it leaves no result.
     pub async fn run(self, executors: &ExecutorSet) -> Result<RunReport, Error> {
-        let (_, module) = self.checkout.prepare(&self.shown, &self.inputs)?;
+        let (_, module) = self.checkout.prepare(&self.shown, &self.inputs, self.altered)?;
         let input_dir = check_declared(&self.shown, &module, self.inputs_path.as_deref())?;
         let job = module.workload().map_err(|error| error.in_module(&self.shown))?;
         self.checkout.check_files(&job).map_err(|error| error.in_module(&self.shown))?;

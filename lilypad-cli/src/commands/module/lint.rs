@@ -32,6 +32,9 @@ pub(super) async fn lint(args: &LintArgs, data: &Path, printer: &Printer) -> Res
         print_json(&document, printer);
     } else {
         report.diagnostics.iter().for_each(|found| show(found, file, printer));
+        if report.left_out > 0 {
+            printer.line(format_args!("and {} more of these kinds", report.left_out));
+        }
         printer.line(summary(&report));
     }
     // The report is the result; stderr has nothing to add to it.

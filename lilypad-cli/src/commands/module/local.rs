@@ -9,7 +9,7 @@ use lilypad_sdk::{
 };
 use serde_json::json;
 
-use super::{given, print_json, wants_json, which};
+use super::{altered, given, print_json, wants_json, which};
 use crate::{
     args::LocalRunArgs,
     commands::{failure::of_sdk, watch::tail},
@@ -34,8 +34,10 @@ pub(super) async fn run(args: &LocalRunArgs, data: PathBuf, printer: &Printer) -
     let executors = ExecutorSet::new()
         .with(WasmExecutor::new().map_err(|error| Failure::of(Exit::Job, &error))?)
         .with(DockerExecutor::new(DockerConfig::new("module-run")));
-    let work =
-        LocalRun::new(which.checkout, which.shown, &result_dir).inputs(inputs).inputs_path(args.inputs_path.clone());
+    let work = LocalRun::new(which.checkout, which.shown, &result_dir)
+        .inputs(inputs)
+        .altered_inputs(altered(args.allow_altered_inputs))
+        .inputs_path(args.inputs_path.clone());
     let mut signals =
         Signals::listen().map_err(|error| Failure::new(Exit::Job, format!("signals cannot be handled: {error}")))?;
     let done = tokio::select! {

@@ -10,7 +10,9 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use lilypad_sdk::{
     Error,
-    module::{Checkout, FetchPolicy, Fetcher, ModuleError, ModuleReference, TEMPLATE_PATH, parse_input_flag},
+    module::{
+        AlteredInputs, Checkout, FetchPolicy, Fetcher, ModuleError, ModuleReference, TEMPLATE_PATH, parse_input_flag,
+    },
 };
 
 use super::failure::of_sdk;
@@ -98,6 +100,11 @@ impl WhichArgs {
 
 fn given(args: &GivenInputs) -> Result<BTreeMap<String, String>, Failure> {
     args.input.iter().map(|text| parse_input_flag(text).map_err(of_module)).collect()
+}
+
+/// What `--allow-altered-inputs` means.
+pub(super) fn altered(allow: bool) -> AlteredInputs {
+    if allow { AlteredInputs::Allow } else { AlteredInputs::Refuse }
 }
 
 /// Whether a document is wanted rather than lines for people.

@@ -5,7 +5,7 @@ use std::path::Path;
 use lilypad_sdk::{module::render_text, types::plain_lines};
 use serde_json::json;
 
-use super::{given, of_module, print_json, wants_json, which};
+use super::{altered, given, of_module, print_json, wants_json, which};
 use crate::{
     args::RenderArgs,
     exit::{Exit, Failure},
@@ -21,7 +21,7 @@ pub(super) async fn render(args: &RenderArgs, data: &Path, printer: &Printer) ->
         Some(schema) => schema.apply(&inputs).map_err(of_module)?,
         None => inputs,
     };
-    let checked = which.checkout.prepare(&which.shown, &inputs);
+    let checked = which.checkout.prepare(&which.shown, &inputs, altered(args.allow_altered_inputs));
     let text = which.checkout.template().and_then(|template| render_text(template, &which.shown, &inputs));
     let text = match text {
         Ok(text) => String::from_utf8_lossy(&text).into_owned(),

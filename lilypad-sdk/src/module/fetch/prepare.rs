@@ -9,7 +9,7 @@ use crate::module::lint::{self, Diagnostic, Report, Rule, Severity, Subject};
 use crate::module::safety::render_checked_for;
 use crate::module::template::Template;
 use crate::module::{
-    INPUTS_FILE, INPUTS_FILE_MAX, InputSchema, Module, ModuleError, ModuleSource, Program, TEMPLATE_PATH,
+    AlteredInputs, INPUTS_FILE, INPUTS_FILE_MAX, InputSchema, Module, ModuleError, ModuleSource, Program, TEMPLATE_PATH,
 };
 
 impl Checkout {
@@ -75,7 +75,7 @@ impl Checkout {
     }
 
     /// Checks a creator's inputs and renders the module: typed inputs are checked and filled, values that the template would
-    /// corrupt are refused. Errors call the module `shown`. Gives the inputs as an offer carries them, and the module.
+    /// corrupt are refused, those that it only alters as `altered` says. Errors call the module `shown`. Gives the inputs as an offer carries them, and the module.
     ///
     /// # Errors
     /// As [`InputSchema::apply`], [`render_checked`](crate::module::render_checked) and [`Checkout::inputs_schema`].
@@ -83,13 +83,14 @@ impl Checkout {
         &self,
         shown: &str,
         inputs: &BTreeMap<String, String>,
+        altered: AlteredInputs,
     ) -> Result<(BTreeMap<String, String>, Module), ModuleError> {
         let inputs = match self.inputs_schema(shown)? {
             Some(schema) => schema.apply(inputs)?,
             None => inputs.clone(),
         };
         let file = self.source().path.trim_start_matches('/');
-        let module = render_checked_for(&self.template()?, shown, file, &inputs)?;
+        let module = render_checked_for(&self.template()?, shown, file, &inputs, altered)?;
         Ok((inputs, module))
     }
 

@@ -44,8 +44,8 @@ pub(super) enum Member {
     Known,
     /// One that is read, although it is written otherwise: the right name.
     OtherCase(String),
-    /// None; the path where a member of that name would be read, when there is one.
-    Unknown(Option<String>),
+    /// None.
+    Unknown,
     /// Inside something unknown or free.
     Beyond,
 }
@@ -66,10 +66,10 @@ pub(super) fn look_up(skeleton: &Value, entry: &Entry) -> Member {
                     if depth < last {
                         return Member::Beyond;
                     }
-                    return Member::Unknown(elsewhere(skeleton, name));
+                    return Member::Unknown;
                 };
                 if depth == last {
-                    return if known == name { Member::Known } else { Member::OtherCase((*known).to_owned()) };
+                    return if **known == **name { Member::Known } else { Member::OtherCase((*known).to_owned()) };
                 }
                 match members.get(*known) {
                     Some(next) => here = next,
@@ -83,7 +83,7 @@ pub(super) fn look_up(skeleton: &Value, entry: &Entry) -> Member {
 }
 
 /// Where a member of this name would be read: the place nearest to the top.
-fn elsewhere(skeleton: &Value, name: &str) -> Option<String> {
+pub(super) fn elsewhere(skeleton: &Value, name: &str) -> Option<String> {
     let mut level = vec![(String::new(), skeleton)];
     while !level.is_empty() {
         let mut next = Vec::new();
@@ -124,11 +124,14 @@ mod tests {
         let found = what(text);
         let of = |path: &str| found.iter().find(|(p, _)| p == path).map(|(_, member)| member.clone());
         assert_eq!(of("Machine"), Some(Member::OtherCase("machine".to_owned())));
-        assert_eq!(of("Machine.vram"), Some(Member::Unknown(Some("machine.gpus[].vram".to_owned()))));
+        assert_eq!(of("Machine.vram"), Some(Member::Unknown));
+        assert_eq!(elsewhere(&skeleton(), "vram").as_deref(), Some("machine.gpus[].vram"));
         assert_eq!(of("Machine.gpus.0.vram"), Some(Member::Known));
-        assert_eq!(of("gpus"), Some(Member::Unknown(Some("machine.gpus".to_owned()))));
+        assert_eq!(of("gpus"), Some(Member::Unknown));
+        assert_eq!(elsewhere(&skeleton(), "gpus").as_deref(), Some("machine.gpus"));
         assert_eq!(of("gpus.0.x"), Some(Member::Beyond));
         assert_eq!(of("job.Spec.Outputs.0.Name"), Some(Member::Known));
-        assert_eq!(of("job.Spec.Outputs.0.Pfad"), Some(Member::Unknown(None)));
+        assert_eq!(of("job.Spec.Outputs.0.Pfad"), Some(Member::Unknown));
+        assert_eq!(elsewhere(&skeleton(), "Pfad"), None);
     }
 }

@@ -37,8 +37,13 @@ pub(in crate::module) use self::place::Places;
 use super::ModuleError;
 use super::asked::{TemplateInput, asked};
 use super::render;
-use super::safety::{Shot, shoot};
+use super::safety::{Shot, Stop};
 use super::template::{Phase, Template, TemplateError};
+
+/// Most diagnostics of one rule that a report tells.
+const MOST_OF_A_RULE: usize = 40;
+/// Longest text of a diagnostic, in characters.
+const LONGEST: usize = 1000;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -146,6 +151,8 @@ rules! {
     InputFiles = "input-files",
     /// A file of the module is missing or another one.
     ModuleFile = "module-file",
+    /// The module is so large that not all of it was looked at.
+    Partial = "partial",
 }
 
 /// One thing that is wrong, or worth knowing.
@@ -192,6 +199,17 @@ impl Diagnostic {
         self
     }
 
+    /// With texts of bounded length: they quote the module.
+    fn cut(mut self) -> Self {
+        for text in [&mut self.message, &mut self.mend].into_iter().chain(&mut self.action) {
+            if let Some((at, _)) = text.char_indices().nth(LONGEST) {
+                text.truncate(at);
+                text.push('…');
+            }
+        }
+        self
+    }
+
     /// What the existing network does, what ours does, how to mend it.
     pub(in crate::module) fn says(mut self, existing: &str, ours: &str, mend: impl Into<String>) -> Self {
         self.existing = existing.to_owned();
@@ -232,6 +250,8 @@ pub struct Report {
     pub gpu: GpuNeeds,
     /// The inputs that the template reads.
     pub inputs: Vec<TemplateInput>,
+    /// How many there are beyond the first 40 of a rule, which are not told.
+    pub left_out: u64,
 }
 
 impl Report {
@@ -246,8 +266,14 @@ impl Report {
     }
 
     pub(in crate::module) fn add(&mut self, diagnostic: Diagnostic) {
-        if !self.diagnostics.contains(&diagnostic) {
-            self.diagnostics.push(diagnostic);
+        if self.diagnostics.contains(&diagnostic) {
+            return;
+        }
+        let others = self.diagnostics.iter().filter(|other| other.rule == diagnostic.rule).count();
+        if others >= MOST_OF_A_RULE {
+            self.left_out += 1;
+        } else {
+            self.diagnostics.push(diagnostic.cut());
         }
     }
 
@@ -278,24 +304,27 @@ fn look(subject: &Subject<'_>, template: &Template, report: &mut Report) {
     report.inputs = asked(template);
     format::look(template, report);
     let schema = typed::read(subject, report);
-    let sample = values::Sample::new(template, report.inputs.clone(), subject, schema.as_ref());
+    let mut sample = values::Sample::new(template, report.inputs.clone(), subject, schema.as_ref());
     let shot = match &sample.shot {
         Ok(shot) => shot,
-        Err(error) => {
-            let error = error.clone();
+        Err(stop) => {
             report.gpu = GpuNeeds::of(&scan::scan(subject.template), None);
-            report.add(template_fault(&error));
+            match stop {
+                Stop::Template(error) => report.add(template_fault(error)),
+                Stop::Spent => sample.partial(report),
+            }
             return;
         }
     };
-    let entries = scan::scan(&shot.traced.output);
-    let module = shot.node.is_ok().then(|| render::decode(&shot.traced.output, subject.name));
-    let place = |offset: usize| template.position(shot.traced.source(offset));
+    let traced = shot.traced.clone();
+    let entries = scan::scan(&traced.output);
+    let module = shot.node.is_ok().then(|| render::decode(&traced.output, subject.name));
+    let place = |offset: usize| template.position(traced.source(offset));
     report.gpu = GpuNeeds::of(&entries, module.as_ref().and_then(|module| module.as_ref().ok()));
     match &module {
         None => sample.not_json(report),
         Some(Err(ModuleError::Member { member, what, .. })) => {
-            let found = entries.iter().find(|entry| entry.path.join(".").eq_ignore_ascii_case(member));
+            let found = entries.iter().find(|entry| entry.shown().eq_ignore_ascii_case(member));
             let mut fault = Diagnostic::new(Rule::MemberValue, Severity::Fault, format!("{member} {what}")).says(
                 REFUSED,
                 REFUSED_OURS,
@@ -311,6 +340,7 @@ fn look(subject: &Subject<'_>, template: &Template, report: &mut Report) {
             sample.hostile(report);
             sample.combinations(report);
             sample.required(report);
+            sample.partial(report);
         }
     }
     let scene = Scene { entries: &entries, place: &place };

@@ -1,11 +1,13 @@
 //! A reader of JSON that never gives up: it tells every member it can see and where, also in a text that is no JSON. What it
 //! says of such a text is a guess; nothing but diagnostics depends on it.
 
+use std::sync::Arc;
+
 /// One value in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// Names of the members around it and its own; elements of lists have their number.
-    pub(super) path: Vec<String>,
+    /// Names of the members around it and its own; elements of lists have their number. Long names are cut.
+    pub(super) path: Vec<Arc<str>>,
     /// Byte at which its name begins; of an element, the value.
     pub(super) at: usize,
     /// Its text without quotes; `None` for objects and lists.
@@ -15,8 +17,18 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Whether a name on its path is not told whole.
+    pub(super) fn is_cut(&self) -> bool {
+        self.path.iter().any(|name| name.len() > LONGEST_NAME)
+    }
+
+    /// Its path with dots between the steps.
+    pub(super) fn shown(&self) -> String {
+        self.path.join(".")
+    }
+
     pub(super) fn name(&self) -> &str {
-        self.path.last().map_or("", String::as_str)
+        self.path.last().map_or("", |name| &**name)
     }
 
     /// Whether the path is this one, upper and lower case alike; `*` stands for one step of any name.
@@ -28,14 +40,20 @@ impl Entry {
 }
 
 enum Level {
-    Object { name: Option<(String, usize)> },
+    Object { name: Option<(Arc<str>, usize)> },
     List { index: usize },
 }
 
 /// Deepest level looked into.
 const DEEPEST: usize = 64;
+/// Most values told; a module has dozens.
+pub(super) const MOST: usize = 20_000;
+/// Longest name told whole, in bytes; no member that is read has a longer one.
+const LONGEST_NAME: usize = 100;
+/// Stands for the rest of a name.
+const CUT: char = '…';
 
-/// Every value in the text, in order.
+/// The first [`MOST`] values in the text, in order.
 pub(super) fn scan(text: &[u8]) -> Vec<Entry> {
     let mut scan = Scan { text, at: 0, levels: Vec::new(), path: Vec::new(), found: Vec::new() };
     scan.run();
@@ -46,13 +64,16 @@ struct Scan<'a> {
     text: &'a [u8],
     at: usize,
     levels: Vec<Level>,
-    path: Vec<String>,
+    path: Vec<Arc<str>>,
     found: Vec<Entry>,
 }
 
 impl Scan<'_> {
     fn run(&mut self) {
         while let Some(&byte) = self.text.get(self.at) {
+            if self.found.len() >= MOST {
+                return;
+            }
             match byte {
                 b'{' | b'[' => {
                     if !self.levels.is_empty() {
@@ -125,7 +146,7 @@ impl Scan<'_> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let is_name = rest.trim_ascii_start().first() == Some(&b':');
         if let (true, Some(Level::Object { name })) = (is_name, self.levels.last_mut()) {
-            *name = Some((text, start));
+            *name = Some((cut(&text), start));
             self.at += 1 + rest.iter().position(|&byte| byte == b':').unwrap_or(0);
             return;
         }
@@ -134,11 +155,11 @@ impl Scan<'_> {
     }
 
     /// Name of what stands here, and where it begins.
-    fn step(&self) -> (String, Option<usize>) {
+    fn step(&self) -> (Arc<str>, Option<usize>) {
         match self.levels.last() {
-            Some(Level::Object { name: Some((name, at)) }) => (name.clone(), Some(*at)),
-            Some(Level::List { index }) => (index.to_string(), None),
-            _ => (String::new(), None),
+            Some(Level::Object { name: Some((name, at)) }) => (Arc::clone(name), Some(*at)),
+            Some(Level::List { index }) => (Arc::from(index.to_string()), None),
+            _ => (Arc::from(""), None),
         }
     }
 
@@ -155,9 +176,26 @@ impl Scan<'_> {
     }
 }
 
+fn cut(name: &str) -> Arc<str> {
+    match name.char_indices().find(|(at, _)| *at >= LONGEST_NAME) {
+        Some((at, _)) => name.get(..at).into_iter().flat_map(str::chars).chain([CUT]).collect::<String>().into(),
+        None => Arc::from(name),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stays_small_whatever_the_text() {
+        assert_eq!(scan("1,".repeat(100_000).as_bytes()).len(), MOST);
+        let text = format!("{{\"{}\":[1,1]}}", "ü".repeat(500_000));
+        let entries = scan(text.as_bytes());
+        assert_eq!(entries.len(), 3);
+        assert!(entries.iter().flat_map(|entry| &entry.path).all(|name| name.len() <= LONGEST_NAME + CUT.len_utf8()));
+        assert!(entries[0].is_cut() && entries[2].is_cut());
+    }
 
     fn shown(text: &str) -> Vec<String> {
         let entries = scan(text.as_bytes());

@@ -1,6 +1,8 @@
 //! Rules on the members of the rendered text: unknown, misplaced, written twice, in other case.
 
-use super::known::{Member, look_up, skeleton};
+use std::sync::Arc;
+
+use super::known::{Member, elsewhere, look_up, skeleton};
 use super::{Diagnostic, Report, Rule, Scene, Severity};
 
 /// Members that nobody reads any more and that do no harm.
@@ -14,8 +16,7 @@ pub(super) fn look(scene: &Scene<'_>, report: &mut Report) {
     let skeleton = skeleton();
     let mut unknown = 0;
     for entry in scene.entries {
-        let path = entry.path.join(".");
-        let place = (scene.place)(entry.at);
+        let (path, place) = (entry.shown(), (scene.place)(entry.at));
         match look_up(&skeleton, entry) {
             Member::Known | Member::Beyond => {}
             _ if entry.name().is_empty() => {}
@@ -27,9 +28,10 @@ pub(super) fn look(scene: &Scene<'_>, report: &mut Report) {
                     format!("write {right}"),
                 ));
             }
-            Member::Unknown(elsewhere) => {
+            Member::Unknown => {
                 unknown += 1;
                 if unknown <= MOST {
+                    let elsewhere = elsewhere(&skeleton, entry.name());
                     report.add(unknown_member(&path, entry.name(), elsewhere, entry.scalar.as_deref()).at(place));
                 }
             }
@@ -92,10 +94,10 @@ fn unknown_member(path: &str, name: &str, elsewhere: Option<String>, scalar: Opt
 
 /// Members that stand twice in one object, in whatever case.
 fn twice(scene: &Scene<'_>, report: &mut Report) {
-    let folded = |path: &[String]| path.iter().map(|name| name.to_lowercase()).collect::<Vec<_>>();
+    let folded = |path: &[Arc<str>]| path.iter().map(|name| name.to_lowercase()).collect::<Vec<_>>();
     let mut seen: std::collections::BTreeMap<Vec<String>, usize> = std::collections::BTreeMap::new();
     let mut found = 0;
-    for (index, entry) in scene.entries.iter().enumerate() {
+    for (index, entry) in scene.entries.iter().enumerate().filter(|(_, entry)| !entry.is_cut()) {
         let is_element = entry.name().bytes().all(|byte| byte.is_ascii_digit());
         let earlier = seen.insert(folded(&entry.path), index).and_then(|earlier| scene.entries.get(earlier));
         let Some(earlier) = earlier.filter(|_| !is_element) else { continue };
@@ -107,7 +109,7 @@ fn twice(scene: &Scene<'_>, report: &mut Report) {
         }
         found += 1;
         let (line, _) = (scene.place)(earlier.at);
-        let message = format!("{} stands twice, first in line {line} as {:?}", entry.path.join("."), earlier.name());
+        let message = format!("{} stands twice, first in line {line} as {:?}", entry.shown(), earlier.name());
         report.add(
             Diagnostic::new(Rule::DuplicateMember, Severity::Warning, message).at((scene.place)(entry.at)).says(
                 "takes the last of plain values and lists, and merges objects",

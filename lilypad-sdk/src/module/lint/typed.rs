@@ -41,7 +41,7 @@ pub(super) fn compare(schema: &InputSchema, report: &mut Report) {
     }
     for input in &reads {
         let place = input.reads.first().map_or((1, 1), |read| (read.line, read.column));
-        let action = input.reads.first().map_or("", |read| read.action.as_str());
+        let action = input.reads.first().map_or("", |read| &*read.action);
         match schema.get(&input.name) {
             None => {
                 let message = format!("the template reads {:?}, which lilypad_inputs.json does not list", input.name);

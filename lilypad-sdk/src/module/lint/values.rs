@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Diagnostic, REFUSED, REFUSED_OURS, Report, Rule, Severity, Shot, Subject, shoot};
+use super::{Diagnostic, REFUSED, REFUSED_OURS, Report, Rule, Severity, Shot, Subject};
 use crate::module::asked::TemplateInput;
-use crate::module::safety::{HARMLESS, HarmKind, RISKY, harm, stray, with};
+use crate::module::safety::{AlteredInputs, HARMLESS, HarmKind, Prober, RISKY, Stop, harm, quoted, with, writers};
 use crate::module::schema::{InputKind, InputSchema};
-use crate::module::template::{Template, TemplateError};
-use crate::types::Node;
+use crate::module::template::Template;
 
 /// Most inputs that are looked at one by one.
 const MOST: usize = 64;
@@ -16,9 +15,10 @@ const SAFE: &str = "where a whole JSON text stands, which is safe for every valu
 /// A template with a value for each of its inputs, rendered.
 pub(super) struct Sample<'a> {
     template: &'a Template,
+    prober: Prober<'a>,
     reads: Vec<TemplateInput>,
     inputs: BTreeMap<String, String>,
-    pub(super) shot: Result<Shot, TemplateError>,
+    pub(super) shot: Result<Shot, Stop>,
 }
 
 impl<'a> Sample<'a> {
@@ -42,41 +42,30 @@ impl<'a> Sample<'a> {
             filled(&|_| HARMLESS[1].to_owned()),
             filled(&|input| input.default.clone().unwrap_or_else(|| HARMLESS[0].to_owned())),
         ];
-        let mut shots = tries.into_iter().map(|inputs| (shoot(template, &inputs), inputs)).collect::<Vec<_>>();
+        let mut prober = Prober::new(template);
+        let mut shots = tries.into_iter().map(|inputs| (prober.shoot(&inputs), inputs)).collect::<Vec<_>>();
         let good = shots.iter().position(|(shot, _)| shot.as_ref().is_ok_and(|shot| shot.node.is_ok())).unwrap_or(0);
         let (shot, inputs) = shots.swap_remove(good);
-        Self { template, reads, inputs, shot }
-    }
-
-    fn is_json(&self, inputs: &BTreeMap<String, String>) -> bool {
-        shoot(self.template, inputs).is_ok_and(|shot| shot.node.is_ok())
-    }
-
-    fn without(&self, names: &BTreeSet<&str>) -> BTreeMap<String, String> {
-        self.inputs
-            .iter()
-            .filter(|(name, _)| !names.contains(name.as_str()))
-            .map(|(n, v)| (n.clone(), v.clone()))
-            .collect()
+        Self { template, prober, reads, inputs, shot }
     }
 
     /// The text is no JSON: says where, and whether an input is to blame.
-    pub(super) fn not_json(&self, report: &mut Report) {
+    pub(super) fn not_json(&mut self, report: &mut Report) {
         let Ok(Shot { traced, node: Err(syntax) }) = &self.shot else { return };
+        let prober = &mut self.prober;
         let place = self.template.position(traced.source(syntax.offset));
         // Without an input's value it is JSON: then every value of it breaks the module.
-        let culprit = self
-            .reads
-            .iter()
-            .take(MOST)
-            .find(|input| self.is_json(&self.without(&BTreeSet::from([input.name.as_str()]))));
-        let near = traced.back_from(syntax.offset).filter(|piece| piece.is_action).find_map(|piece| {
-            let place = self.template.position(piece.source);
-            let of = |input: &&TemplateInput| {
-                input.reads.iter().any(|read| self.template.position(self.template.action_start(read)) == place)
-            };
-            self.reads.iter().find(of)
+        let culprit = self.reads.iter().take(MOST).find(|input| {
+            if prober.is_spent() {
+                return false;
+            }
+            let mut without = self.inputs.clone();
+            without.remove(&input.name);
+            prober.is_json(&without)
         });
+        let writers = writers(&self.reads.iter().collect::<Vec<_>>());
+        let near = traced.back_from(syntax.offset).filter(|piece| piece.is_action);
+        let near = near.filter_map(|piece| writers.get(&piece.source)?.first()).map(|&(input, _)| input).next();
         // Nothing but a quote between an action and the fault: the action's own quotes are the fault.
         let quoted = near.filter(|_| {
             syntax.message.contains("after array element")
@@ -86,7 +75,7 @@ impl<'a> Sample<'a> {
         if let Some(input) = culprit.or(quoted) {
             let read = input.reads.iter().rfind(|read| read.line <= place.0);
             let read = read.or_else(|| input.reads.first());
-            let (at, action) = read.map_or((place, ""), |read| ((read.line, read.column), read.action.as_str()));
+            let (at, action) = read.map_or((place, ""), |read| ((read.line, read.column), &*read.action));
             let message = format!("every value of input {:?} leaves no JSON: {}", input.name, syntax.message);
             report.add(
                 Diagnostic::new(Rule::InputBreaks, Severity::Fault, message).at(at).about(&input.name, action).says(
@@ -105,20 +94,44 @@ impl<'a> Sample<'a> {
     }
 
     /// Tries hostile values in each input.
-    pub(super) fn hostile(&self, report: &mut Report) {
-        let Ok(Shot { node: Ok(_), .. }) = &self.shot else { return };
+    pub(super) fn hostile(&mut self, report: &mut Report) {
+        let Ok(Shot { node: Ok(node), .. }) = &self.shot else { return };
+        for (input, read) in quoted(node, &self.reads, &self.inputs) {
+            let message = format!(
+                "every value of input {:?} reaches the program as JSON text, in quotes that nobody typed",
+                input.name
+            );
+            report.add(
+                Diagnostic::new(Rule::InputAltered, Severity::Warning, message)
+                    .at((read.line, read.column))
+                    .about(&input.name, &read.action)
+                    .says(
+                        "passes on quotes and backslashes",
+                        "renders the same bytes, and says so before anything is offered",
+                        safe(&input.name),
+                    ),
+            );
+        }
+        let prober = &mut self.prober;
         for input in self.reads.iter().take(MOST) {
+            if prober.is_spent() {
+                break;
+            }
             let mut breaks: BTreeMap<(usize, usize), (String, Vec<&str>)> = BTreeMap::new();
             let mut altered: Vec<&str> = Vec::new();
             for (label, value) in RISKY {
                 let inputs = with(&self.inputs, &input.name, value);
-                match harm(self.template, &self.reads, &inputs) {
-                    Ok(Some(found)) if matches!(found.kind, HarmKind::Breaks(_)) && found.input == input.name => {
-                        let entry = breaks.entry((found.line, found.column)).or_insert((found.action, Vec::new()));
-                        entry.1.push(label);
-                    }
-                    Ok(None) if self.alters(&input.name, value, &inputs) => altered.push(label),
-                    _ => {}
+                match harm(prober, &[input], &inputs, AlteredInputs::Refuse) {
+                    Ok(Some(found)) => match found.kind {
+                        HarmKind::Breaks(_) => {
+                            let entry = breaks.entry((found.line, found.column)).or_insert((found.action, Vec::new()));
+                            entry.1.push(label);
+                        }
+                        HarmKind::Alters(_) => altered.push(label),
+                        HarmKind::Injects(_) => {}
+                    },
+                    Ok(None) | Err(Stop::Template(_)) => {}
+                    Err(Stop::Spent) => break,
                 }
             }
             for (place, (action, labels)) in breaks {
@@ -135,7 +148,7 @@ impl<'a> Sample<'a> {
                         ),
                 );
             }
-            self.injection(input, report);
+            injection(prober, &self.inputs, input, report);
             if !altered.is_empty() {
                 let read = input.reads.first();
                 let message = format!(
@@ -146,10 +159,10 @@ impl<'a> Sample<'a> {
                 report.add(
                     Diagnostic::new(Rule::InputAltered, Severity::Warning, message)
                         .at(read.map_or((1, 1), |read| (read.line, read.column)))
-                        .about(&input.name, read.map_or("", |read| read.action.as_str()))
+                        .about(&input.name, read.map_or("", |read| &*read.action))
                         .says(
-                            "passes on the escaped text, quotes and backslashes included",
-                            "renders the same bytes",
+                            "passes on the other text",
+                            "refused before anything is offered, unless --allow-altered-inputs is given",
                             safe(&input.name),
                         ),
                 );
@@ -157,56 +170,25 @@ impl<'a> Sample<'a> {
         }
     }
 
-    /// Tries values that close the text they stand in and go on with members of their own.
-    fn injection(&self, input: &TemplateInput, report: &mut Report) {
-        let tries =
-            ["x\",\"lilypad7\":\"y", "x\",\"lilypad7", "7,\"lilypad7\":7", "x\"}],\"lilypad7\":[{\"a\":\"b", "1,2"];
-        let found = tries.iter().find_map(|value| {
-            let inputs = with(&self.inputs, &input.name, value);
-            let found = harm(self.template, &self.reads, &inputs).ok()??;
-            (found.input == input.name && matches!(found.kind, HarmKind::Injects(_))).then_some(found)
-        });
-        let Some(found) = found else { return };
-        let HarmKind::Injects(member) = found.kind else { return };
-        let message =
-            format!("a value of input {:?} can add to {member}: members, list elements or arguments", input.name);
-        report.add(
-            Diagnostic::new(Rule::InputInjects, Severity::Warning, message)
-                .at((found.line, found.column))
-                .about(&input.name, &found.action)
-                .says("runs what the value says", "refused before anything is offered", safe(&input.name)),
-        );
-    }
-
-    /// Whether the text that reaches a member is not the one typed.
-    fn alters(&self, name: &str, value: &str, inputs: &BTreeMap<String, String>) -> bool {
-        let plain = with(&self.inputs, name, HARMLESS[0]);
-        match (shoot(self.template, &plain), shoot(self.template, inputs)) {
-            (Ok(Shot { node: Ok(plain), .. }), Ok(Shot { node: Ok(found), .. })) => {
-                stray(&plain, &found, HARMLESS[0]).is_none() && differs(&plain, &found, value)
-            }
-            _ => false,
-        }
-    }
-
     /// Leaves optional inputs out, each alone, all but each, and all.
-    pub(super) fn combinations(&self, report: &mut Report) {
+    pub(super) fn combinations(&mut self, report: &mut Report) {
         let optional: Vec<&TemplateInput> = self.reads.iter().filter(|input| !input.required).take(MOST).collect();
         if optional.is_empty() {
             return;
         }
         let all: BTreeSet<&str> = optional.iter().map(|input| input.name.as_str()).collect();
-        let broken = |left_out: &BTreeSet<&str>| match shoot(self.template, &self.without(left_out)) {
-            Ok(Shot { node: Ok(_), .. }) => None,
+        let (template, inputs, prober) = (self.template, &self.inputs, &mut self.prober);
+        let mut broken = |left_out: &BTreeSet<&str>| match prober.shoot_unless_spent(|| without(inputs, left_out)) {
+            Ok(Shot { node: Ok(_), .. }) | Err(Stop::Spent) => None,
             Ok(Shot { traced, node: Err(syntax) }) => {
-                Some((self.template.position(traced.source(syntax.offset)), syntax.message))
+                Some((template.position(traced.source(syntax.offset)), syntax.message))
             }
-            Err(error) => Some(((error.line(), 1), error.to_string())),
+            Err(Stop::Template(error)) => Some(((error.line(), 1), error.to_string())),
         };
         for input in &optional {
             if let Some((place, what)) = broken(&BTreeSet::from([input.name.as_str()])) {
                 let message = format!("the module breaks when input {:?} is left out: {what}", input.name);
-                self.combination(report, place, Some(input), message);
+                combination(report, place, Some(input), message);
             }
         }
         if report.diagnostics.iter().any(|found| found.rule == Rule::InputCombination) {
@@ -217,11 +199,11 @@ impl<'a> Sample<'a> {
             if let Some((place, what)) = broken(&others) {
                 let message =
                     format!("the module breaks when of its optional inputs only {:?} is given: {what}", input.name);
-                self.combination(report, place, Some(input), message);
+                combination(report, place, Some(input), message);
             }
         }
         if let Some((place, what)) = broken(&all) {
-            self.combination(
+            combination(
                 report,
                 place,
                 None,
@@ -230,22 +212,30 @@ impl<'a> Sample<'a> {
         }
     }
 
-    fn combination(&self, report: &mut Report, place: (usize, usize), input: Option<&TemplateInput>, message: String) {
-        let mut found = Diagnostic::new(Rule::InputCombination, Severity::Warning, message).at(place).says(
-            REFUSED,
-            REFUSED_OURS,
-            "give it a default with {{or .NAME \"…\"}} or {{else}}, and keep commas inside the condition they belong to",
-        );
-        found.input = input.map(|input| input.name.clone());
-        report.add(found);
+    /// Says what was not looked at.
+    pub(super) fn partial(&self, report: &mut Report) {
+        let message = if self.prober.is_spent() {
+            "the template takes long to render, so not all values and combinations of its inputs were tried".to_owned()
+        } else if self.reads.len() > MOST {
+            format!("the template reads {} inputs; values were tried in the first {MOST}", self.reads.len())
+        } else {
+            return;
+        };
+        report.add(Diagnostic::new(Rule::Partial, Severity::Note, message).says(
+            "looks at nothing",
+            "looks at all that a person gives before anything is offered",
+            "make the template smaller",
+        ));
     }
 
     /// The inputs that nothing runs without.
-    pub(super) fn required(&self, report: &mut Report) {
+    pub(super) fn required(&mut self, report: &mut Report) {
         for input in self.reads.iter().filter(|input| input.required && input.default.is_none()).take(MOST) {
-            let left_out = shoot(self.template, &self.without(&BTreeSet::from([input.name.as_str()])));
+            let left_out =
+                self.prober.shoot_unless_spent(|| without(&self.inputs, &BTreeSet::from([input.name.as_str()])));
             let what = match left_out {
                 Ok(Shot { node: Ok(_), .. }) => "the program gets the text <no value>",
+                Err(Stop::Spent) => "the program may not run",
                 _ => "the job is refused",
             };
             let read = input.reads.first();
@@ -253,7 +243,7 @@ impl<'a> Sample<'a> {
             report.add(
                 Diagnostic::new(Rule::InputRequired, Severity::Note, message)
                     .at(read.map_or((1, 1), |read| (read.line, read.column)))
-                    .about(&input.name, read.map_or("", |read| read.action.as_str()))
+                    .about(&input.name, read.map_or("", |read| &*read.action))
                     .says(
                         "says only that the rendered text is no JSON, or runs with <no value>",
                         "names the input that is missing",
@@ -262,6 +252,43 @@ impl<'a> Sample<'a> {
             );
         }
     }
+}
+
+/// Tries values that close the text they stand in and go on with members of their own.
+fn injection(prober: &mut Prober<'_>, inputs: &BTreeMap<String, String>, input: &TemplateInput, report: &mut Report) {
+    let tries = ["x\",\"lilypad7\":\"y", "x\",\"lilypad7", "7,\"lilypad7\":7", "x\"}],\"lilypad7\":[{\"a\":\"b", "1,2"];
+    let found = tries.iter().find_map(|value| {
+        if prober.is_spent() {
+            return None;
+        }
+        let inputs = with(inputs, &input.name, value);
+        let found = harm(prober, &[input], &inputs, AlteredInputs::Allow).ok()??;
+        matches!(found.kind, HarmKind::Injects(_)).then_some(found)
+    });
+    let Some(found) = found else { return };
+    let HarmKind::Injects(member) = found.kind else { return };
+    let message = format!("a value of input {:?} can add to {member}: members, list elements or arguments", input.name);
+    report.add(
+        Diagnostic::new(Rule::InputInjects, Severity::Warning, message)
+            .at((found.line, found.column))
+            .about(&input.name, &found.action)
+            .says("runs what the value says", "refused before anything is offered", safe(&input.name)),
+    );
+}
+
+fn combination(report: &mut Report, place: (usize, usize), input: Option<&TemplateInput>, message: String) {
+    let mut found = Diagnostic::new(Rule::InputCombination, Severity::Warning, message).at(place).says(
+        REFUSED,
+        REFUSED_OURS,
+        "give it a default with {{or .NAME \"…\"}} or {{else}}, and keep commas inside the condition they belong to",
+    );
+    found.input = input.map(|input| input.name.clone());
+    report.add(found);
+}
+
+fn without(inputs: &BTreeMap<String, String>, names: &BTreeSet<&str>) -> BTreeMap<String, String> {
+    let kept = inputs.iter().filter(|(name, _)| !names.contains(name.as_str()));
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// A value that a typed input takes, for trying.
@@ -276,22 +303,6 @@ fn example(spec: &crate::module::InputSpec) -> Option<String> {
         InputKind::Json => Some("{}".to_owned()),
         InputKind::Text => None,
     })
-}
-
-/// Whether somewhere a harmless value became something else than `value` in its place.
-fn differs(plain: &Node, found: &Node, value: &str) -> bool {
-    match (plain, found) {
-        (Node::Text(plain), Node::Text(found)) if plain.contains(HARMLESS[0]) => {
-            &plain.replace(HARMLESS[0], value) != found
-        }
-        (Node::Object(plain), Node::Object(found)) => {
-            plain.iter().zip(found).any(|((_, plain), (_, found))| differs(plain, found, value))
-        }
-        (Node::List(plain), Node::List(found)) => {
-            plain.iter().zip(found).any(|(plain, found)| differs(plain, found, value))
-        }
-        _ => false,
-    }
 }
 
 fn safe(name: &str) -> String {

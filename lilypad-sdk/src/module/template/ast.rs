@@ -14,11 +14,27 @@ pub(super) type List = Vec<Node>;
 /// One part of a template's body.
 #[derive(Clone, Debug)]
 pub(super) enum Node {
-    Text(Arc<[u8]>),
+    /// A text, and where it begins in the template.
+    Text {
+        at: usize,
+        text: Arc<[u8]>,
+    },
     Action(Pipe),
-    If { pipe: Pipe, body: List, otherwise: List },
-    With { pipe: Pipe, body: List, otherwise: List },
-    Range { pipe: Pipe, body: List, otherwise: List },
+    If {
+        pipe: Pipe,
+        body: List,
+        otherwise: List,
+    },
+    With {
+        pipe: Pipe,
+        body: List,
+        otherwise: List,
+    },
+    Range {
+        pipe: Pipe,
+        body: List,
+        otherwise: List,
+    },
     Template(Call),
     Break,
     Continue,
@@ -36,6 +52,8 @@ pub(super) struct Call {
 /// Commands joined by `|`, with the variables that take the last one's value.
 #[derive(Clone, Debug)]
 pub(super) struct Pipe {
+    /// Where the action around it begins.
+    pub(super) start: usize,
     pub(super) pos: usize,
     pub(super) assign: bool,
     /// How error texts write `=`; the older generation writes `:=` there too.
@@ -106,7 +124,7 @@ pub(super) struct Templates(pub(super) BTreeMap<Arc<[u8]>, Arc<List>>);
 pub(super) fn is_blank(list: &List) -> bool {
     list.iter().all(|node| match node {
         // The blanks that the language's reference trims here are those of Unicode.
-        Node::Text(text) => std::str::from_utf8(text).is_ok_and(|text| text.trim().is_empty()),
+        Node::Text { text, .. } => std::str::from_utf8(text).is_ok_and(|text| text.trim().is_empty()),
         _ => false,
     })
 }
@@ -123,7 +141,7 @@ pub(super) fn fields(templates: &Templates) -> BTreeSet<String> {
 fn list_fields(list: &List, found: &mut BTreeSet<String>) {
     for node in list {
         match node {
-            Node::Text(_) | Node::Break | Node::Continue => {}
+            Node::Text { .. } | Node::Break | Node::Continue => {}
             Node::Action(pipe) => pipe_fields(pipe, found),
             Node::Template(call) => call.pipe.iter().for_each(|pipe| pipe_fields(pipe, found)),
             Node::If { pipe, body, otherwise }

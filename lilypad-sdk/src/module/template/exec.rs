@@ -7,6 +7,7 @@ use super::error::{Limit, Phase, TemplateError};
 use super::funcs::{self, CallError, Function, Param};
 use super::printf;
 use super::quote::quote;
+use super::trace::{Piece, Traced};
 use super::value::{Typed, Value};
 use super::{Generation, Limits, Template};
 
@@ -14,10 +15,21 @@ type Outcome<T> = Result<T, TemplateError>;
 
 /// Names of variables that are compared in the time of a step.
 const NAMES_PER_STEP: usize = 16;
-/// Bytes of text that a function looks at in the time of a step.
-const BYTES_PER_STEP: usize = 256;
+/// Bytes of text that a function looks at or builds in the time of a step.
+const BYTES_PER_STEP: usize = 64;
 
+/// Runs without looking back.
 pub(super) fn run(template: &Template, data: &Value) -> Outcome<Vec<u8>> {
+    start(template, data, None).0.map(|run| run.output)
+}
+
+/// Runs and notes which part of the template wrote which part of the output; also gives the steps that were taken, however it
+/// ended.
+pub(super) fn run_traced(template: &Template, data: &Value) -> (Outcome<Traced>, usize) {
+    start(template, data, Some(Vec::new()))
+}
+
+fn start(template: &Template, data: &Value, pieces: Option<Vec<Piece>>) -> (Outcome<Traced>, usize) {
     let name: &[u8] = template.name.as_bytes();
     let data = Typed::plain(data.clone());
     let mut exec = Exec {
@@ -28,14 +40,17 @@ pub(super) fn run(template: &Template, data: &Value) -> Outcome<Vec<u8>> {
         at: At::Nowhere,
         // Most modules write about what they read.
         out: Vec::with_capacity(template.text.len().min(template.limits.output_bytes) + 64),
+        pieces,
         steps: 0,
         built: 0,
         depth: 0,
     };
-    if let Some(root) = template.templates.0.get(name) {
-        exec.walk(&data, root)?;
-    }
-    Ok(exec.out)
+    let ended = match template.templates.0.get(name) {
+        Some(root) => exec.walk(&data, root).map(|_| ()),
+        None => Ok(()),
+    };
+    let Exec { out, pieces, steps, .. } = exec;
+    (ended.map(|()| Traced { output: out, pieces: pieces.unwrap_or_default() }), steps)
 }
 
 /// The part of the template being evaluated, for error texts.
@@ -63,6 +78,7 @@ struct Exec<'t> {
     vars: Vec<(Arc<str>, Typed)>,
     at: At<'t>,
     out: Vec<u8>,
+    pieces: Option<Vec<Piece>>,
     steps: usize,
     built: usize,
     depth: usize,
@@ -126,6 +142,12 @@ impl<'t> Exec<'t> {
         Ok(())
     }
 
+    fn begin_piece(&mut self, source: usize, is_action: bool) {
+        if let Some(pieces) = &mut self.pieces {
+            pieces.push(Piece { start: self.out.len(), source, is_action });
+        }
+    }
+
     // Variables.
 
     fn variable(&mut self, name: &str) -> Outcome<Typed> {
@@ -173,8 +195,12 @@ impl<'t> Exec<'t> {
 
     fn node(&mut self, dot: &Typed, node: &'t Node) -> Outcome<Flow> {
         match node {
-            Node::Text(text) => self.write(text)?,
+            Node::Text { at, text } => {
+                self.begin_piece(*at, false);
+                self.write(text)?;
+            }
             Node::Action(pipe) => {
+                self.begin_piece(pipe.start, true);
                 let value = self.pipeline(dot, pipe)?;
                 if pipe.decl.is_empty() {
                     self.print(&value.value)?;
@@ -539,7 +565,9 @@ impl<'t> Exec<'t> {
         let room = self.limits.value_bytes.saturating_sub(self.built);
         match funcs::call(function, &values, &shown, room, self.template.generation) {
             Ok(value) => {
-                self.built += value.value.weight();
+                let weight = value.value.weight();
+                self.charge(weight / BYTES_PER_STEP)?;
+                self.built += weight;
                 if self.built > self.limits.value_bytes {
                     self.at = whole;
                     return Err(self.limit(Limit::ValueBytes, self.limits.value_bytes));

@@ -87,7 +87,7 @@ impl Walk<'_> {
     fn list(&mut self, list: &List, data: bool) {
         for node in list {
             match node {
-                Node::Text(_) | Node::Break | Node::Continue => {}
+                Node::Text { .. } | Node::Break | Node::Continue => {}
                 Node::Action(pipe) => drop(self.pipe(pipe, data, &|| format!("{{{{{pipe}}}}}"))),
                 Node::Template(call) => {
                     call.pipe.iter().for_each(|pipe| drop(self.pipe(pipe, data, &|| call.to_string())));

@@ -25,6 +25,7 @@ mod funcs;
 mod lexer;
 mod number;
 mod parser;
+mod places;
 mod printf;
 mod quote;
 mod reads;
@@ -32,7 +33,7 @@ mod trace;
 mod unicode;
 mod value;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use error::{Limit, Phase, TemplateError};
 pub(crate) use formats::FormatFaultKind;
@@ -71,7 +72,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { template_bytes: 1 << 20, nesting: 200, output_bytes: 4 << 20, steps: 1_000_000, value_bytes: 64 << 20 }
+        Self { template_bytes: 1 << 20, nesting: 200, output_bytes: 4 << 20, steps: 1_000_000, value_bytes: 16 << 20 }
     }
 }
 
@@ -105,6 +106,7 @@ pub struct Template {
     templates: ast::Templates,
     limits: Limits,
     generation: Generation,
+    places: OnceLock<Arc<places::Places>>,
 }
 
 impl Template {
@@ -131,7 +133,8 @@ impl Template {
             return Err(TemplateError::limit(Phase::Parse, 1, Limit::TemplateBytes, message));
         }
         let templates = parser::parse(name, text, limits.nesting, generation)?;
-        Ok(Self { name: Arc::from(name), text: Arc::from(text), templates, limits, generation })
+        let (name, text, places) = (Arc::from(name), Arc::from(text), OnceLock::new());
+        Ok(Self { name, text, templates, limits, generation, places })
     }
 
     /// The names of the data's members that the main template or any other may ask for, in order, each once.

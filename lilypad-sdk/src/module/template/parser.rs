@@ -78,14 +78,15 @@ struct Parser<'s, 'a> {
     tokens: [Token<'a>; 3],
     peeked: usize,
     vars: Vec<Arc<str>>,
-    action_line: usize,
+    /// Line and byte at which the action begins; line 0 outside.
+    action: (usize, usize),
     range_depth: usize,
 }
 
 impl<'s, 'a> Parser<'s, 'a> {
     fn new(shared: &'s mut Shared<'a>) -> Self {
         let blank = Token { kind: Kind::Eof, pos: 0, line: 1, val: &[] };
-        Self { shared, tokens: [blank; 3], peeked: 0, vars: vec![Arc::from("$")], action_line: 0, range_depth: 0 }
+        Self { shared, tokens: [blank; 3], peeked: 0, vars: vec![Arc::from("$")], action: (0, 0), range_depth: 0 }
     }
 
     // Tokens.
@@ -150,10 +151,10 @@ impl<'s, 'a> Parser<'s, 'a> {
             return self.error(format_args!("unexpected {} in {context}", token.describe(self.shared.generation)));
         }
         let message = self.shared.lexer.take_error();
-        if self.action_line == 0 || self.action_line == token.line {
+        if self.action.0 == 0 || self.action.0 == token.line {
             return self.error(message);
         }
-        let extra = format!(" in action started at {}:{}", self.shared.name, self.action_line);
+        let extra = format!(" in action started at {}:{}", self.shared.name, self.action.0);
         match message.strip_suffix(" action") {
             Some(_) => self.error(format_args!("{message}{}", extra.strip_prefix(" in action").unwrap_or(&extra))),
             None => self.error(format_args!("{message}{extra}")),
@@ -265,11 +266,11 @@ impl<'s, 'a> Parser<'s, 'a> {
     fn text_or_action(&mut self) -> Parsed<Option<Item>> {
         let token = self.next_non_space();
         match token.kind {
-            Kind::Text => Ok(Some(Item::Node(Node::Text(Arc::from(token.val))))),
+            Kind::Text => Ok(Some(Item::Node(Node::Text { at: token.pos, text: Arc::from(token.val) }))),
             Kind::LeftDelim => {
-                self.action_line = token.line;
+                self.action = (token.line, token.pos);
                 let item = self.action();
-                self.action_line = 0;
+                self.action.0 = 0;
                 item.map(Some)
             }
             _ => Err(self.unexpected(token, "input")),
@@ -402,7 +403,8 @@ impl<'s, 'a> Parser<'s, 'a> {
     fn pipeline(&mut self, context: &str, end: Kind) -> Parsed<Pipe> {
         self.enter()?;
         let pos = self.peek_non_space().pos;
-        let mut pipe = Pipe { pos, assign: false, sign: " := ", decl: Vec::new(), commands: Vec::new() };
+        let start = self.action.1;
+        let mut pipe = Pipe { start, pos, assign: false, sign: " := ", decl: Vec::new(), commands: Vec::new() };
         self.declarations(&mut pipe, context)?;
         loop {
             let token = self.next_non_space();

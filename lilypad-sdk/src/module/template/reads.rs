@@ -1,10 +1,11 @@
 //! Which members of its data a template reads, where, and what stands there without them. Read off the tree; nothing is run.
 
-use std::fmt::Display;
+use std::sync::Arc;
 
 use super::Template;
 use super::ast::{Command, List, Node, Operand, Pipe, Term};
 use super::funcs::Function;
+use super::places::Places;
 
 /// What becomes of a read whose member is absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +32,19 @@ pub struct Read {
     /// Character of the line, from 1.
     pub column: usize,
     /// The whole action in its canonical form, such as `{{subst "PROMPT=%s" .prompt}}`.
-    pub action: String,
+    pub action: Arc<str>,
     /// What becomes of it without the member.
     pub usage: Usage,
     /// The text that stands there without the member, where the template says so itself: the constant of `or .X "…"`, the
     /// `else` part of `if .X` or `with .X` when it is plain text.
-    pub fallback: Option<String>,
+    pub fallback: Option<Arc<str>>,
+    /// Whether the action writes something else than the member on purpose: `urlquery`, `html`, `len`, `slice`, a verb other
+    /// than `%s`, `%v` and `%d`.
+    pub(crate) is_transformed: bool,
+    /// Whether the action escapes for another language: `js`, `html`.
+    pub(crate) is_escaped: bool,
+    /// Byte of the text at which the action begins.
+    pub(crate) start: usize,
     /// Byte of the text.
     pub(super) offset: usize,
 }
@@ -45,24 +53,16 @@ impl Template {
     /// Every place where this template reads a member of its data, in the order of the text. A template that
     /// `{{template "x" .Y}}` calls counts as if it were given the whole data.
     pub fn reads(&self) -> Vec<Read> {
-        let mut walk = Walk { text: &self.text, found: Vec::new() };
+        let mut walk = Walk { template: self, found: Vec::new(), declared: Vec::new(), any_transforms: false };
         for list in self.templates.0.values() {
             walk.list(list, Scope { dot_is_data: true, guarded: false });
         }
-        walk.found.sort_by_key(|read| read.offset);
-        walk.found.dedup();
-        walk.found
-    }
-
-    /// Where the action of a read begins in the text.
-    pub(crate) fn action_start(&self, read: &Read) -> usize {
-        let before = self.text.get(..read.offset).unwrap_or_default();
-        before.windows(2).rposition(|window| window == b"{{").unwrap_or(read.offset)
+        walk.reads()
     }
 
     /// Where a byte of the text stands: line and character of the line, both from 1.
     pub fn position(&self, offset: usize) -> (usize, usize) {
-        position(&self.text, offset)
+        self.places.get_or_init(|| Arc::new(Places::of(&self.text))).at(&self.text, offset)
     }
 }
 
@@ -73,31 +73,49 @@ struct Scope {
     guarded: bool,
 }
 
-struct Walk<'a> {
-    text: &'a [u8],
-    found: Vec<Read>,
+/// The action around a read.
+struct Action {
+    text: Arc<str>,
+    start: usize,
+    is_transformed: bool,
+    is_escaped: bool,
+    /// Whether it gives its value to a variable, so that another action writes it.
+    declares: bool,
 }
 
-pub(super) fn position(text: &[u8], offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-    let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-    let left = String::from_utf8_lossy(before.get(start..).unwrap_or_default());
-    (line, left.chars().count() + 1)
+impl Action {
+    fn of(pipe: &Pipe, text: String) -> Self {
+        Self {
+            text: Arc::from(text),
+            start: pipe.start,
+            is_transformed: calls(pipe, &transforms),
+            is_escaped: calls(pipe, &|function, _| matches!(function, Function::Js | Function::Html)),
+            declares: !pipe.decl.is_empty(),
+        }
+    }
+}
+
+struct Walk<'a> {
+    template: &'a Template,
+    found: Vec<Read>,
+    /// Reads whose value goes into a variable.
+    declared: Vec<usize>,
+    any_transforms: bool,
 }
 
 impl Walk<'_> {
     fn list(&mut self, list: &List, scope: Scope) {
         for node in list {
             match node {
-                Node::Text(_) | Node::Break | Node::Continue => {}
+                Node::Text { .. } | Node::Break | Node::Continue => {}
                 Node::Action(pipe) => {
                     let usage = if scope.guarded { Usage::Guarded } else { Usage::Bare };
-                    self.pipe(pipe, scope, usage, None, &format!("{{{{{pipe}}}}}"));
+                    self.whole(pipe, scope, usage, None, format!("{{{{{pipe}}}}}"));
                 }
                 Node::Template(call) => {
-                    let action = call.to_string();
-                    call.pipe.iter().for_each(|pipe| self.pipe(pipe, scope, Usage::Tested, None, &action));
+                    if let Some(pipe) = &call.pipe {
+                        self.whole(pipe, scope, Usage::Tested, None, call.to_string());
+                    }
                 }
                 Node::If { pipe, body, otherwise } => self.branch("if", pipe, body, otherwise, scope, scope),
                 Node::With { pipe, body, otherwise } => {
@@ -114,18 +132,25 @@ impl Walk<'_> {
 
     fn branch(&mut self, word: &str, pipe: &Pipe, body: &List, otherwise: &List, scope: Scope, inside: Scope) {
         let fallback = if is_one_field(pipe) { plain_text(otherwise) } else { None };
-        self.pipe(pipe, scope, Usage::Tested, fallback.as_deref(), &format!("{{{{{word} {pipe}}}}}"));
+        self.whole(pipe, scope, Usage::Tested, fallback.as_ref(), format!("{{{{{word} {pipe}}}}}"));
         self.list(body, Scope { guarded: true, ..inside });
         self.list(otherwise, Scope { guarded: true, ..scope });
     }
 
-    fn pipe(&mut self, pipe: &Pipe, scope: Scope, usage: Usage, fallback: Option<&str>, action: &str) {
+    /// The pipeline of an action that reads `text`.
+    fn whole(&mut self, pipe: &Pipe, scope: Scope, usage: Usage, fallback: Option<&Arc<str>>, text: String) {
+        let action = Action::of(pipe, text);
+        self.any_transforms |= action.is_transformed;
+        self.pipe(pipe, scope, usage, fallback, &action);
+    }
+
+    fn pipe(&mut self, pipe: &Pipe, scope: Scope, usage: Usage, fallback: Option<&Arc<str>>, action: &Action) {
         for command in &pipe.commands {
             self.command(command, scope, usage, fallback, action);
         }
     }
 
-    fn command(&mut self, command: &Command, scope: Scope, usage: Usage, fallback: Option<&str>, action: &str) {
+    fn command(&mut self, command: &Command, scope: Scope, usage: Usage, fallback: Option<&Arc<str>>, action: &Action) {
         let function = match command.args.first().map(|first| &first.term) {
             Some(Term::Function(function)) => Some(*function),
             _ => None,
@@ -136,25 +161,26 @@ impl Walk<'_> {
             && is_data(dot, scope)
         {
             let name = String::from_utf8_lossy(value).into_owned();
-            self.add(key.pos, name, replaced(usage), Some(""), action);
+            self.add(key.pos, name, replaced(usage), Some(&Arc::from("")), action);
             return;
         }
         let last = command.args.len().saturating_sub(1);
+        let stands_in = match function {
+            Some(Function::Or) => command.args.get(last).and_then(constant),
+            _ => None,
+        };
         for (index, arg) in command.args.iter().enumerate() {
             use Function as F;
             let (usage, fallback) = match function {
-                Some(F::Or) if index < last => {
-                    let constant = command.args.get(last).and_then(constant);
-                    (replaced(usage), constant)
-                }
+                Some(F::Or) if index < last => (replaced(usage), stands_in.as_ref()),
                 Some(F::Not | F::Eq | F::Ne | F::And) => (tested(usage), None),
-                _ => (usage, fallback.map(str::to_owned)),
+                _ => (usage, fallback),
             };
-            self.operand(arg, scope, usage, fallback.as_deref(), action);
+            self.operand(arg, scope, usage, fallback, action);
         }
     }
 
-    fn operand(&mut self, operand: &Operand, scope: Scope, usage: Usage, fallback: Option<&str>, action: &str) {
+    fn operand(&mut self, operand: &Operand, scope: Scope, usage: Usage, fallback: Option<&Arc<str>>, action: &Action) {
         match &operand.term {
             Term::Field(names) if scope.dot_is_data => {
                 if let Some(name) = names.first() {
@@ -172,11 +198,77 @@ impl Walk<'_> {
         }
     }
 
-    fn add(&mut self, pos: usize, name: String, usage: Usage, fallback: Option<&str>, action: &str) {
-        let (line, column) = position(self.text, pos);
-        let (action, fallback) = (action.to_owned(), fallback.map(str::to_owned));
-        self.found.push(Read { name, line, column, action, usage, fallback, offset: pos });
+    fn add(&mut self, pos: usize, name: String, usage: Usage, fallback: Option<&Arc<str>>, action: &Action) {
+        let (line, column) = self.template.position(pos);
+        if action.declares {
+            self.declared.push(self.found.len());
+        }
+        self.found.push(Read {
+            name,
+            line,
+            column,
+            action: Arc::clone(&action.text),
+            usage,
+            fallback: fallback.cloned(),
+            is_transformed: action.is_transformed,
+            is_escaped: action.is_escaped,
+            start: action.start,
+            offset: pos,
+        });
     }
+
+    fn reads(mut self) -> Vec<Read> {
+        for index in self.declared {
+            if let Some(read) = self.found.get_mut(index) {
+                read.is_transformed |= self.any_transforms;
+            }
+        }
+        self.found.sort_by_key(|read| read.offset);
+        self.found.dedup();
+        self.found
+    }
+}
+
+/// Whether a pipeline calls such a function.
+fn calls(pipe: &Pipe, is_such: &dyn Fn(Function, &Command) -> bool) -> bool {
+    let inside = |arg: &Operand| match &arg.term {
+        Term::Pipe(pipe) => calls(pipe, is_such),
+        Term::Chain { node, .. } => matches!(&node.term, Term::Pipe(pipe) if calls(pipe, is_such)),
+        _ => false,
+    };
+    pipe.commands.iter().any(|command| {
+        let here = match command.args.first().map(|first| &first.term) {
+            Some(Term::Function(function)) => is_such(*function, command),
+            _ => false,
+        };
+        here || command.args.iter().any(inside)
+    })
+}
+
+/// Whether a function writes something else than its values on purpose.
+fn transforms(function: Function, command: &Command) -> bool {
+    match function {
+        Function::Urlquery | Function::Html | Function::Len | Function::Slice => true,
+        Function::Printf | Function::Subst => match command.args.get(1).map(|format| &format.term) {
+            Some(Term::Str { value, .. }) => has_other_verbs(value),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether a format has a verb that does more than write the value.
+fn has_other_verbs(format: &[u8]) -> bool {
+    let mut verbs = format.split(|&byte| byte == b'%');
+    verbs.next();
+    let mut escaped = false;
+    verbs.any(|verb| {
+        if std::mem::take(&mut escaped) {
+            return false;
+        }
+        escaped = verb.is_empty();
+        !escaped && !matches!(verb.first(), Some(b's' | b'v' | b'd'))
+    })
 }
 
 fn replaced(usage: Usage) -> Usage {
@@ -207,29 +299,25 @@ fn is_one_field(pipe: &Pipe) -> bool {
     }
 }
 
-fn constant(operand: &Operand) -> Option<String> {
+fn constant(operand: &Operand) -> Option<Arc<str>> {
     match &operand.term {
-        Term::Str { value, .. } => Some(String::from_utf8_lossy(value).into_owned()),
-        Term::Number { .. } | Term::Bool(_) => Some(display(operand)),
+        Term::Str { value, .. } => Some(Arc::from(String::from_utf8_lossy(value))),
+        Term::Number { .. } | Term::Bool(_) => Some(Arc::from(operand.to_string())),
         _ => None,
     }
 }
 
-fn display(thing: &impl Display) -> String {
-    thing.to_string()
-}
-
 /// The text of a list that holds nothing else; `None` when it is blank.
-fn plain_text(list: &List) -> Option<String> {
+fn plain_text(list: &List) -> Option<Arc<str>> {
     let mut text = Vec::new();
     for node in list {
         match node {
-            Node::Text(piece) => text.extend_from_slice(piece),
+            Node::Text { text: piece, .. } => text.extend_from_slice(piece),
             _ => return None,
         }
     }
-    let text = String::from_utf8_lossy(&text).trim().to_owned();
-    (!text.is_empty()).then_some(text)
+    let text = String::from_utf8_lossy(&text);
+    Some(text.trim()).filter(|text| !text.is_empty()).map(Arc::from)
 }
 
 #[cfg(test)]
@@ -238,15 +326,14 @@ mod tests {
 
     use super::*;
 
-    fn reads(text: &str) -> Vec<(String, Usage, Option<String>)> {
+    fn reads(text: &str) -> Vec<(String, Usage, Option<Arc<str>>)> {
         let reads = Template::parse("t", text).unwrap().reads();
         reads.into_iter().map(|read| (read.name, read.usage, read.fallback)).collect()
     }
 
     #[test]
     fn tells_how_each_member_is_used() {
-        let one =
-            |name: &str, usage, fallback: Option<&str>| vec![(name.to_owned(), usage, fallback.map(str::to_owned))];
+        let one = |name: &str, usage, fallback: Option<&str>| vec![(name.to_owned(), usage, fallback.map(Arc::from))];
         assert_eq!(reads("{{.A}}"), one("A", Usage::Bare, None));
         assert_eq!(reads("{{.A.B.C | js}}"), one("A", Usage::Bare, None));
         assert_eq!(reads("{{$.A}}"), one("A", Usage::Bare, None));
@@ -262,10 +349,32 @@ mod tests {
     #[test]
     fn finds_defaults_in_the_other_branch() {
         let found = reads("{{if .A}}{{.A}}{{else}} \"d\" {{end}}");
-        assert_eq!(found[0], ("A".to_owned(), Usage::Tested, Some("\"d\"".to_owned())));
+        assert_eq!(found[0], ("A".to_owned(), Usage::Tested, Some(Arc::from("\"d\""))));
         assert_eq!(found[1], ("A".to_owned(), Usage::Guarded, None));
         assert_eq!(reads("{{with .A}}{{.}}{{else}}7{{end}}")[0].2.as_deref(), Some("7"));
         assert_eq!(reads("{{if .A}}{{.A}}{{else}}{{.B}}{{end}}")[0].2, None);
+    }
+
+    #[test]
+    fn tells_what_is_written_otherwise_on_purpose() {
+        let transformed =
+            |text: &str| Template::parse("t", text).unwrap().reads().iter().all(|read| read.is_transformed);
+        for text in [
+            "{{urlquery .A}}",
+            "{{.A | html}}",
+            "{{printf \"%5s\" .A}}",
+            "{{printf \"100%% %q\" .A}}",
+            "{{len (js .A)}}",
+        ] {
+            assert!(transformed(text), "{text}");
+        }
+        for text in
+            ["{{.A}}", "{{js .A}}", "{{subst \"A=%s\" .A}}", "{{printf \"%s 100%%x %v\" .A .B}}", "{{if .A}}{{end}}"]
+        {
+            assert!(!transformed(text), "{text}");
+        }
+        assert!(transformed("{{$x := .A}}{{urlquery $x}}"), "another action writes it");
+        assert!(!transformed("{{$x := .A}}{{js $x}}"));
     }
 
     #[test]
@@ -273,7 +382,7 @@ mod tests {
         let text = "{{define \"a\"}}{{.Late}}{{end}}\nü {{ js .A }}\n{{template \"a\" .}}";
         let reads = Template::parse("t", text).unwrap().reads();
         let places: Vec<_> =
-            reads.iter().map(|read| (read.name.as_str(), read.line, read.column, read.action.as_str())).collect();
+            reads.iter().map(|read| (read.name.as_str(), read.line, read.column, &*read.action)).collect();
         assert_eq!(places, [("Late", 1, 17, "{{.Late}}"), ("A", 2, 9, "{{js .A}}")]);
     }
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use lilypad_sdk::module::{
-    Checkout, FetchPolicy, Fetcher, ModuleError, ModuleReference, ModuleSource, TEMPLATE_PATH, embedded,
+    AlteredInputs, Checkout, FetchPolicy, Fetcher, ModuleError, ModuleReference, ModuleSource, TEMPLATE_PATH, embedded,
 };
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -465,14 +465,22 @@ async fn a_template_elsewhere_in_the_repository_is_found_and_never_outside() {
     let commit = git(&place.repo, &["rev-parse", "HEAD"]);
     let source = ModuleSource { path: "/sub/other.tmpl".to_owned(), ..place.source(&commit) };
     let checkout = place.fetcher().fetch(&source).await.unwrap();
-    let (inputs, module) = checkout.prepare("m", &BTreeMap::new()).unwrap();
+    let (inputs, module) = checkout.prepare("m", &BTreeMap::new(), AlteredInputs::Refuse).unwrap();
     assert_eq!(inputs["Message"], "hi", "typed inputs lie beside the template");
     assert_eq!(module.job.spec.docker.entrypoint.unwrap(), ["hi"]);
-    let error = checkout.prepare("m", &BTreeMap::from([("Nessage".to_owned(), "x".to_owned())])).unwrap_err();
+    let error = checkout
+        .prepare("m", &BTreeMap::from([("Nessage".to_owned(), "x".to_owned())]), AlteredInputs::Refuse)
+        .unwrap_err();
     assert_eq!(error.to_string(), "input \"Nessage\" is none of the module's");
     for path in ["/../../../../etc/passwd", "../x", "/sub", "/.git/HEAD", ""] {
         let source = ModuleSource { path: path.to_owned(), ..place.source(&commit) };
-        let error = place.fetcher().fetch(&source).await.unwrap().prepare("m", &BTreeMap::new()).unwrap_err();
+        let error = place
+            .fetcher()
+            .fetch(&source)
+            .await
+            .unwrap()
+            .prepare("m", &BTreeMap::new(), AlteredInputs::Refuse)
+            .unwrap_err();
         assert!(matches!(error, ModuleError::File { .. }), "{path}: {error}");
     }
 }

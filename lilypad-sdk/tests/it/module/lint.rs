@@ -111,17 +111,19 @@ fn values_that_break_or_inject_are_named_with_action_and_characters() {
     let found = exchanged("{{or .Message \"\\\"moo\\\"\"}}", subst, Rule::InputBreaks);
     assert_eq!((found.input.as_deref(), found.action.as_deref()), (Some("Message"), Some("{{subst \"%s\" .Message}}")));
     assert_eq!(found.severity, Severity::Warning);
-    for word in ["a double quote", "a backslash", "a line break"] {
+    for word in ["a double quote", "a backslash at the end", "a line break"] {
         assert!(found.message.contains(word), "{found:?}");
     }
     assert!(!found.message.contains("apostrophe"), "{found:?}");
+    let found = exchanged("{{or .Message \"\\\"moo\\\"\"}}", subst, Rule::InputAltered);
+    assert!(found.message.contains("a backslash"), "{found:?}");
     let found = exchanged("{{or .Message \"\\\"moo\\\"\"}}", subst, Rule::InputInjects);
     assert!(found.message.contains("job.Spec.Docker.Entrypoint"), "{found:?}");
     let js = r#""A={{js .Message}}""#;
     let found = exchanged("{{or .Message \"\\\"moo\\\"\"}}", js, Rule::InputBreaks);
     assert!(found.message.contains("an apostrophe") && !found.message.contains("double"), "{found:?}");
     let found = exchanged("{{or .Message \"\\\"moo\\\"\"}}", js, Rule::InputAltered);
-    assert!(found.message.contains("a double quote"), "{found:?}");
+    assert!(found.message.contains("every value") && found.message.contains("in quotes"), "{found:?}");
 }
 
 #[test]

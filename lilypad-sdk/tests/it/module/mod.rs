@@ -9,6 +9,7 @@ mod decode;
 mod examples;
 #[cfg(feature = "module-git")]
 mod fetch;
+mod hostile;
 mod lint;
 #[cfg(feature = "module-git")]
 mod published;
