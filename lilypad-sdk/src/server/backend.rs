@@ -31,6 +31,14 @@ macro_rules! backend {
             /// nodes poll.
             fn subscribe(&self) -> broadcast::Receiver<Arc<SolverEvent>>;
 
+            /// Whether the solver can do its work. Asked by `GET /healthz`.
+            ///
+            /// # Errors
+            /// Why it can't, in words that strangers may read.
+            fn health(&self) -> Result<(), String> {
+                Ok(())
+            }
+
             $( $(#[$meta])* fn $name(&self, $($arg: $ty),*) -> impl Future<Output = ApiResult<$out>> + Send; )*
         }
 
@@ -39,6 +47,11 @@ macro_rules! backend {
         pub trait DynBackend: Send + Sync + 'static {
             fn info(&self) -> SolverInfo;
             fn subscribe(&self) -> broadcast::Receiver<Arc<SolverEvent>>;
+            /// See [`Backend::health`].
+            ///
+            /// # Errors
+            /// As [`Backend::health`].
+            fn health(&self) -> Result<(), String>;
             $( fn $name(&self, $($arg: $ty),*) -> Boxed<'_, ApiResult<$out>>; )*
         }
 
@@ -49,6 +62,10 @@ macro_rules! backend {
 
             fn subscribe(&self) -> broadcast::Receiver<Arc<SolverEvent>> {
                 Backend::subscribe(self)
+            }
+
+            fn health(&self) -> Result<(), String> {
+                Backend::health(self)
             }
 
             $( fn $name(&self, $($arg: $ty),*) -> Boxed<'_, ApiResult<$out>> {

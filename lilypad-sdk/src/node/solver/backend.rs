@@ -13,7 +13,7 @@ use crate::{
     types::{
         Address, Amount, DealContainer, DealId, JobCreatorTransactions, JobOffer, JobOfferContainer, JobOfferId,
         JobResult, MediatorTransactions, ResourceOffer, ResourceOfferContainer, ResourceProviderTransactions,
-        SolverEvent, U256,
+        Settlement, SolverEvent, U256,
     },
 };
 
@@ -27,6 +27,10 @@ impl Backend for Office {
 
     fn subscribe(&self) -> broadcast::Receiver<Arc<SolverEvent>> {
         self.desk.subscribe()
+    }
+
+    fn health(&self) -> Result<(), String> {
+        self.health.says()
     }
 
     async fn check_capacity(&self) -> ApiResult<()> {
@@ -177,7 +181,8 @@ impl Office {
     /// Tells the market how the agreement of an offer's deal stands, which the events may not have told yet: an answer to
     /// the wish to cancel must not be wrong about money.
     async fn read_agreement(&self, offer: &JobOfferId) -> ApiResult<()> {
-        let Some(chain) = &self.chain else { return Ok(()) };
+        let on_chain = self.info.settlement == Settlement::OnChain;
+        let Some(chain) = self.chain.as_ref().filter(|_| on_chain) else { return Ok(()) };
         let id = offer.clone();
         let deal = self.desk.ask(move |market| Ok(market.job_offer(&id).map(|o| o.deal_id.clone()))).await?;
         let Some(deal) = deal.filter(|deal| !deal.is_empty()) else { return Ok(()) };

@@ -7,14 +7,15 @@ use tokio::sync::Notify;
 use super::{
     clerk,
     desk::{self, Desk},
+    health::{self, Health},
     market::{Market, MarketConfig},
 };
 use crate::{
     api::{ApiResult, Refusal, SolverInfo},
-    chain::{DynChain, EventCursor, ServiceType},
+    chain::{DynChain, EventCursor, Network, ServiceType},
     client::driver::now,
     node::{NodeError, Service},
-    server::{Server, ServerHandle},
+    server::{Server, ServerConfig, ServerHandle},
     store::{DynStore, Store as _, StoreError},
     types::{Address, AuthMode, DealId, JobOfferId, Settlement},
 };
@@ -41,30 +42,54 @@ pub struct SolverConfig {
     pub data_dir: PathBuf,
     /// How long an offer may wait for a match.
     pub match_timeout: Duration,
+    /// How long a job may run whose offer does not say; 15 min.
+    pub execution_timeout: Duration,
+    /// How long the creator has to fetch a result, off chain; an hour.
+    pub download_timeout: Duration,
+    /// How long a job may take in all, off chain; two hours.
+    pub total_timeout: Duration,
     /// Open job offers before new ones are refused; `None` for no limit.
     pub capacity: Option<usize>,
     /// Whether it answers programs on this machine only (design.md §11, ruling 11).
     pub loopback_only: bool,
     /// First block whose events it reads when its store has no cursor.
     pub first_block: u64,
+    /// Limits of its API. Its spool and whether it is for this machine only are set from the members above.
+    pub server: ServerConfig,
 }
 
 impl SolverConfig {
     /// A solver of a development network: on chain, bound requests, loopback, any port.
     pub fn local(address: Address, chain: &dyn DynChain, data_dir: PathBuf) -> Self {
         Self {
+            controller: chain.contracts().controller,
+            chain_id: chain.chain_id(),
+            loopback_only: true,
+            ..Self::for_network(&Network::local(), address, data_dir)
+        }
+    }
+
+    /// A solver of `network`: settlement and signatures as its parties expect them; at most 1000 open job offers where others
+    /// pay for them (design.md §11, rulings 1 and 12).
+    pub fn for_network(network: &Network, address: Address, data_dir: PathBuf) -> Self {
+        let is_local = network.name == Network::local().name;
+        Self {
             address,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             public_url: None,
-            settlement: Settlement::OnChain,
-            auth: AuthMode::Bound,
-            controller: chain.contracts().controller,
-            chain_id: chain.chain_id(),
+            settlement: network.settlement,
+            auth: network.auth,
+            controller: network.contracts.controller,
+            chain_id: network.chain_id,
             data_dir,
             match_timeout: Duration::from_secs(30),
-            capacity: None,
-            loopback_only: true,
+            execution_timeout: Duration::from_secs(900),
+            download_timeout: Duration::from_secs(3600),
+            total_timeout: Duration::from_secs(7200),
+            capacity: (!is_local).then_some(1000),
+            loopback_only: false,
             first_block: 0,
+            server: ServerConfig::default(),
         }
     }
 
@@ -72,9 +97,9 @@ impl SolverConfig {
         MarketConfig {
             settlement: self.settlement,
             match_timeout: self.match_timeout,
-            execution_timeout: Duration::from_secs(900),
-            download_timeout: Duration::from_secs(3600),
-            total_timeout: Duration::from_secs(7200),
+            execution_timeout: self.execution_timeout,
+            download_timeout: self.download_timeout,
+            total_timeout: self.total_timeout,
             capacity: self.capacity,
         }
     }
@@ -86,6 +111,7 @@ pub(super) struct Office {
     pub(super) info: SolverInfo,
     pub(super) chain: Option<Arc<dyn DynChain>>,
     pub(super) nudge: Notify,
+    pub(super) health: Health,
     data_dir: PathBuf,
 }
 
@@ -173,11 +199,13 @@ pub async fn spawn_solver(
         },
         chain: chain.clone(),
         nudge: Notify::new(),
+        health: Health::default(),
         data_dir: config.data_dir.clone(),
     });
     let backend: Arc<dyn crate::server::DynBackend> = office.clone();
     let server = Server::builder_dyn(backend)
         .listen(config.listen)
+        .config(config.server.clone())
         .loopback_only(config.loopback_only)
         .spool(config.data_dir.join("spool"))
         .spawn()
@@ -194,6 +222,9 @@ pub async fn spawn_solver(
             async move { restore(&rules, &store).await }
         };
         let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(health::watch(Arc::clone(&office), chain.clone(), Arc::clone(&store), stop.clone()));
+        // Off chain the deals are the solver's own: no log moves them, and no contract knows their time-outs.
+        let chain = chain.filter(|_| config.settlement == Settlement::OnChain);
         if let Some(chain) = &chain {
             tasks.spawn(clerk::follow(Arc::clone(&office), Arc::clone(chain), cursor, stop.clone()));
         }

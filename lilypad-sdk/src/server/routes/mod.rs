@@ -9,7 +9,8 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, State},
+    http::StatusCode,
     middleware::{from_fn_with_state, map_response},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -44,7 +45,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route(routes::DEAL_INPUT_FILES, get(files::input_file))
         .route(routes::WS, get(socket::open))
         .route_layer(from_fn_with_state(Arc::clone(&app), context::gate))
-        .route(routes::HEALTHZ, get(|| async { "ok\n" }))
+        .route(routes::HEALTHZ, get(health))
         .fallback(|| async { ApiError::from(Refusal::NoSuchPath) })
         .layer(from_fn_with_state(Arc::clone(&app), context::local_only))
         // Handlers count their bodies themselves.
@@ -57,6 +58,13 @@ pub(super) fn router(app: Arc<App>) -> Router {
 async fn no_empty_hint(mut response: Response) -> Response {
     response.headers_mut().remove(axum::http::header::ALLOW);
     response
+}
+
+async fn health(State(app): State<Arc<App>>) -> Response {
+    match app.backend.health() {
+        Ok(()) => "ok\n".into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    }
 }
 
 async fn info(cx: Cx) -> Response {
