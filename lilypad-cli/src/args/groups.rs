@@ -110,3 +110,48 @@ pub(crate) struct TelemetryArgs {
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) disable_telemetry: Option<String>,
 }
+
+macro_rules! later {
+    ($($value:ident)*; $($switch:ident)*) => {
+        /// Options of the existing network's solver that ours has no use for yet: they are understood, and told of.
+        #[derive(Clone, Debug, Default, Args)]
+        pub(crate) struct LaterArgs {
+            $( #[arg(long, hide = true)] $value: Vec<Secret>, )*
+            $( #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")] $switch: Option<String>, )*
+        }
+
+        impl LaterArgs {
+            /// Each option as the flag would be written with underscores, and what was given for it.
+            pub(crate) fn given(&self) -> Vec<(&'static str, Option<&str>)> {
+                vec![
+                    $( (stringify!($value), self.$value.first().map(Secret::expose)), )*
+                    $( (stringify!($switch), self.$switch.as_deref()), )*
+                ]
+            }
+        }
+    };
+}
+
+later! {
+    server_validation_token_secret
+    server_validation_token_expiration
+    server_validation_token_kid
+    server_anura_addresses
+    server_max_file_inputs_memory_mb
+    store_conn_str
+    store_gorm_log_level
+    stats_url
+    metrics_url
+    metrics_token
+    logs_url
+    logs_token
+    logs_export_buffer_size
+    logs_export_interval_seconds
+    logs_export_max_batch_size
+    logs_export_timeout_seconds
+    logs_max_queue_size;
+    server_enable_resource_provider_allowlist
+    enable_stats
+    enable_metrics
+    enable_otel_logs
+}

@@ -7,6 +7,7 @@ mod groups;
 mod jobs;
 mod module;
 mod run;
+mod solver;
 
 use std::path::PathBuf;
 
@@ -15,12 +16,13 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::{
     contracts::{ChainArgs, ContractsArgs, ContractsCommand, DeployArgs, FundArgs, SetArgs},
     devnet::DevnetArgs,
-    groups::{PricingArgs, ServiceArgs, TelemetryArgs, Web3Args},
+    groups::{LaterArgs, PricingArgs, ServiceArgs, TelemetryArgs, Web3Args},
     jobs::{AttachArgs, JobsArgs, JobsCommand},
     module::{
         GivenInputs, InputsArgs, LintArgs, LocalRunArgs, ModuleArgs, ModuleCommand, NewArgs, RenderArgs, WhichArgs,
     },
     run::RunArgs,
+    solver::SolverArgs,
 };
 
 /// Lilypad
@@ -84,6 +86,8 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Keep a whole network running on this machine; it serves `-n local` of other terminals
     Devnet(DevnetArgs),
+    /// Run the solver of a network: match offers, keep deals, carry files
+    Solver(Box<SolverArgs>),
     /// Write modules: make, render, check and run them on this machine
     Module(ModuleArgs),
     /// Take up jobs again

@@ -7,6 +7,7 @@ mod failure;
 mod module;
 mod report;
 mod run;
+mod solver;
 mod version;
 mod watch;
 
@@ -23,7 +24,7 @@ use crate::{
     exit::{Exit, Failure},
     logging,
     printer::Printer,
-    settings::{AttachSettings, DevnetSettings, Reader, RunSettings},
+    settings::{AttachSettings, DevnetSettings, Reader, RunSettings, SolverSettings},
 };
 
 /// The program.
@@ -163,6 +164,12 @@ fn dispatch(cli: Cli, environment: &Environment, printer: &Printer) -> Result<Ex
             logging::init(logging::Default::Service, global, &reader)?;
             let settings = DevnetSettings::resolve(&reader, global, &args)?;
             block_on(devnet::devnet(&settings, printer))
+        }
+        Command::Solver(args) => {
+            let reader = reader(global, environment)?;
+            logging::init(logging::Default::Service, global, &reader)?;
+            let settings = SolverSettings::resolve(&reader, global, &args)?;
+            block_on(solver::solver(settings, printer))
         }
     }
 }

@@ -8,6 +8,7 @@ mod devnet;
 mod network;
 mod read;
 mod run;
+mod solver;
 
 pub(crate) use self::{
     contracts::{DeploySettings, FundSettings, SetSettings},
@@ -15,4 +16,5 @@ pub(crate) use self::{
     network::Connection,
     read::Reader,
     run::{AttachSettings, RunSettings, ViewSettings, at_path, template_path},
+    solver::SolverSettings,
 };

@@ -200,7 +200,7 @@ pub(super) fn wallet(reader: &Reader<'_>, args: &Web3Args, local: bool) -> Resul
     }
 }
 
-fn apply_services(reader: &Reader<'_>, args: &ServiceArgs, network: &mut Network) -> Result<(), Failure> {
+pub(super) fn apply_services(reader: &Reader<'_>, args: &ServiceArgs, network: &mut Network) -> Result<(), Failure> {
     let file = &reader.file.services;
     let solver =
         reader.text_or_file(args.service_solver.as_deref(), &env::SERVICE_SOLVER, file.solver.as_ref(), "solver")?;

@@ -23,13 +23,13 @@ const ACCOUNT: &str = "0x00000000000000000000000000000000000ACC07";
 const GIFT: &str = "100000000000000000000000";
 
 /// An anvil on a free port, ended with this value.
-struct Node {
+pub(crate) struct Node {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Node {
-    fn start(words: &[&str]) -> Option<Self> {
+    pub(crate) fn start(words: &[&str]) -> Option<Self> {
         let mut child = Command::new(anvil()?)
             .args(["--port", "0", "--host", "127.0.0.1"])
             .args(words)

@@ -8,5 +8,6 @@ mod interrupts;
 mod local;
 mod losses;
 mod module;
+mod solver;
 mod support;
 mod words;

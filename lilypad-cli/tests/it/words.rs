@@ -8,7 +8,7 @@ use crate::support::{lilypad, run};
 fn a_bare_call_prints_the_help_on_stdout() {
     let bare = run(&[], &[]);
     assert_eq!((bare.code, bare.stderr.as_str()), (Some(0), ""));
-    for verb in ["run", "devnet", "jobs", "contracts", "version", "completion", "help"] {
+    for verb in ["run", "devnet", "solver", "jobs", "contracts", "version", "completion", "help"] {
         assert!(bare.stdout.lines().any(|line| line.trim_start().starts_with(verb)), "{verb}: {}", bare.stdout);
     }
     assert!(bare.stdout.starts_with("Lilypad\n"), "{}", bare.stdout);
