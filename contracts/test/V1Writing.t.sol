@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ILilypadErrors} from "../src/interfaces/ILilypadErrors.sol";
+import {DealTypes} from "../src/types/DealTypes.sol";
 import {SharedStructs} from "../src/types/SharedStructs.sol";
 import {Base} from "./Base.t.sol";
 
@@ -104,6 +105,15 @@ contract V1WritingTest is Base {
         p = pricing();
         p.mediationFee++;
         _differs("Mediation", members(), timeouts(), p);
+    }
+
+    function test_terms_written_v1s_way_leave_an_open_proposal_to_its_time_out() public {
+        store.propose(ID, RP, members(), timeouts(), pricing());
+        store.ensureDeal(ID, members(), timeouts(), pricing());
+        vm.assertTrue(store.getProposal(ID, RP).status == DealTypes.ProposalStatus.Open, "open");
+        vm.warp(START + AGREE + 1);
+        vm.assertTrue(store.timeoutProposal(ID, RP), "the provider's");
+        vm.assertTrue(store.getProposal(ID, RP).status == DealTypes.ProposalStatus.TimedOut, "ended");
     }
 
     function test_texts_name_the_state_that_is_needed() public {

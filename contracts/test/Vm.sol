@@ -25,6 +25,8 @@ interface Vm {
     function expectRevert() external;
     function expectRevert(bytes calldata data) external;
     function expectEmit(bool topic1, bool topic2, bool topic3, bool data, address emitter) external;
+    function snapshotState() external returns (uint256);
+    function revertToState(uint256 snapshot) external returns (bool);
     function assume(bool condition) external pure;
     function assertEq(uint256 left, uint256 right, string calldata message) external pure;
     function assertEq(address left, address right, string calldata message) external pure;
