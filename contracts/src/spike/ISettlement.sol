@@ -8,9 +8,11 @@ pragma solidity 0.8.37;
 ///
 /// @notice Not used by nodes. It shows that the ledger of the v1 face carries this one: escrow under a key, here that of a
 /// pair of parties instead of a deal, taken out by settlements only. A settlement is final when it is signed: who disputes a
-/// result does not sign, and uses the v1 face. What is signed is owed as long as neither party cancels the nonce. No slot is
-/// written for a deal: its nonce is one bit of a bitmap that the pair shares, so the first deal of a pair opens one slot, and
-/// after that every 256th does.
+/// result does not sign, and uses the v1 face. What is signed is owed as far as the pair's escrow reaches, until its time or
+/// until the provider, and nobody else, cancels the nonce. No slot is written for a deal: its nonce is one bit of a bitmap
+/// that the pair shares, so the first deal of a pair opens one slot, and after that, with consecutive nonces, every 256th
+/// does. The escrow is this contract's own, of the library that Payments uses, not Payments' custody: nothing here knows
+/// whether a deal is also paid in the v1 face.
 interface ISettlement {
     /// @dev What both parties sign, EIP-712, domain {Lilypad Settlement, 1, chainId, this contract}.
     struct Settlement {
@@ -58,8 +60,6 @@ interface ISettlement {
     error WrongSignature(bytes32 dealKey, address party);
     /// @notice This nonce of the pair is used or cancelled.
     error NonceUsed(uint256 nonce);
-    /// @notice Only one of the two may cancel.
-    error NotAParty(address sender);
     /// @notice The pair's escrow is too small.
     error NotEnoughLocked(uint256 locked, uint256 amount);
     /// @notice The escrow is the provider's to draw on until then.
@@ -78,8 +78,9 @@ interface ISettlement {
     function settle(Signed calldata signed) external;
     /// @notice Pays many deals of one pair, each with its own signatures; all or none.
     function settleBatch(address jobCreator, address resourceProvider, SignedItem[] calldata signed) external;
-    /// @notice Makes a nonce of the pair worthless. Either of the two may: nothing is owed that only one of them wants.
-    function cancel(address jobCreator, address resourceProvider, uint256 nonce) external;
+    /// @notice Makes a nonce of `jobCreator` with the caller, as its resource provider, worthless. Only the provider may: a
+    /// creator who could would take back what it owes.
+    function cancel(address jobCreator, uint256 nonce) external;
     /// @notice What `jobCreator` has locked with `resourceProvider`, and until when.
     function lockedOf(address jobCreator, address resourceProvider)
         external

@@ -80,10 +80,9 @@ contract LilypadSettlement is ISettlement, EIP712 {
     }
 
     /// @inheritdoc ISettlement
-    function cancel(address jobCreator, address resourceProvider, uint256 nonce) external {
-        if (msg.sender != jobCreator && msg.sender != resourceProvider) revert NotAParty(msg.sender);
-        _use(_used[_pairKey(jobCreator, resourceProvider)], nonce);
-        emit Cancelled(jobCreator, resourceProvider, nonce);
+    function cancel(address jobCreator, uint256 nonce) external {
+        _use(_used[_pairKey(jobCreator, msg.sender)], nonce);
+        emit Cancelled(jobCreator, msg.sender, nonce);
     }
 
     // Reading
