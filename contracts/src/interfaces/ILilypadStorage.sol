@@ -9,7 +9,7 @@ import {SharedStructs} from "../types/SharedStructs.sol";
 ///
 /// Until both parties have sent equal terms there are only proposals, one per proposer, so nobody can block a deal by
 /// naming its id first. `getDeal` and `hasDeal` know a deal from the moment both have agreed. `getAgreement` shows
-/// before that the oldest open proposal; `getProposal` shows the one of a given party, whatever strangers do.
+/// before that the oldest proposal while it is open; `getProposal` shows the one of a given party, whatever strangers do.
 interface ILilypadStorage {
     /// @notice An agreement reached a state.
     event DealStateChange(string dealId, SharedStructs.AgreementState state);
@@ -39,7 +39,8 @@ interface ILilypadStorage {
     function getDealsForPartyPage(address party, uint256 start, uint256 limit) external view returns (string[] memory);
     /// @notice How many deals `party` has.
     function countDealsForParty(address party) external view returns (uint256);
-    /// @notice State and times of a deal, or of the oldest open proposal for it.
+    /// @notice State and times of a deal, or of the oldest proposal for it while that is open; zeros when that one has timed
+    /// out and others are open.
     function getAgreement(string calldata dealId) external view returns (SharedStructs.Agreement memory);
     /// @notice What `proposer` agreed to while the other party has not; gone once both have.
     function getProposal(string calldata dealId, address proposer) external view returns (DealTypes.Proposal memory);
