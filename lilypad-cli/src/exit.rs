@@ -78,14 +78,24 @@ fn chain(error: &dyn Error) -> String {
     text
 }
 
+/// Most characters of a message or hint: they quote what may be of any length.
+const LONGEST_LINE: usize = 4000;
+
 /// Line breaks and other control characters would let a text from outside draw on the terminal.
 fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
+    let mut line = String::with_capacity(text.len().min(LONGEST_LINE));
+    let (text, is_cut) = match text.char_indices().nth(LONGEST_LINE) {
+        Some((end, _)) => (text.get(..end).unwrap_or_default(), true),
+        None => (text, false),
+    };
     for part in text.split(|c: char| c.is_control()).map(str::trim).filter(|part| !part.is_empty()) {
         if !line.is_empty() {
             line.push(' ');
         }
         line.push_str(part);
+    }
+    if is_cut {
+        line.push('…');
     }
     line
 }
@@ -98,6 +108,7 @@ mod tests {
     fn a_failure_is_one_line_without_control_characters() {
         let failure = Failure::usage("a\n  b\r\n\u{1b}[31mc").hint("x\ny");
         assert_eq!(failure.message, "a b [31mc");
+        assert_eq!(Failure::usage("ü".repeat(1 << 20)).message.chars().count(), LONGEST_LINE + 1);
         assert_eq!(failure.hints, ["x y"]);
     }
 

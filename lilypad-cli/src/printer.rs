@@ -140,6 +140,15 @@ impl Printer {
         self.lost.load(Ordering::Relaxed)
     }
 
+    /// A note of the plain format, on stderr: stdout is what was asked for.
+    pub(crate) fn aside(&self, text: &str) {
+        if self.is_plain() {
+            let text = format!("{} {text}\n", paint(self.error_color, Color::Dim, "note:"));
+            // A note that nobody reads is no failure.
+            let _ = io::stderr().lock().write_all(text.as_bytes());
+        }
+    }
+
     /// `Error:` and the hints, on stderr.
     pub(crate) fn failure(&self, failure: &Failure) {
         let mut text = format!("{} {}\n", paint(self.error_color, Color::Red, "Error:"), failure.message);

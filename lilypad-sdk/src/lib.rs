@@ -31,7 +31,7 @@ pub mod server;
 mod error;
 #[cfg(feature = "client")]
 pub use self::{
-    client::{Interrupted, Job, JobBuilder, JobEvent, JobOutput, Lilypad, Stage},
+    client::{CheckedJob, Interrupted, Job, JobBuilder, JobEvent, JobOutput, Lilypad, Stage},
     error::{Error, ErrorKind},
 };
 

@@ -2,9 +2,15 @@
 
 use std::sync::Arc;
 
-use lilypad_sdk::{Error, Job, Lilypad, client::ConnectConfig, store::SqliteStore};
+use lilypad_sdk::{Error, Job, Lilypad, client::ConnectConfig, store::SqliteStore, types::one_line};
 
-use super::{failure::of_sdk, module::altered, report::Report, version::VERSION, watch::Watch};
+use super::{
+    failure::of_sdk,
+    module::altered,
+    report::Report,
+    version::VERSION,
+    watch::{MAX_NOTE_CHARS, Watch},
+};
 use crate::{
     banner::banner,
     exit::{Exit, Failure},
@@ -21,7 +27,7 @@ pub(crate) async fn run(settings: &RunSettings, printer: &Printer) -> Result<Exi
     watch.detach = settings.detach;
     watch.progress.show(SUBMITTING.0, SUBMITTING.1);
     let submitted = tokio::select! {
-        submitted = submit(settings) => submitted.map_err(|error| of_sdk(&error)),
+        submitted = submit(settings, &mut watch.progress) => submitted.map_err(|error| of_sdk(&error)),
         exit = watch.signals.next() => {
             Err(Failure::new(exit, "interrupted before the job was submitted").hint("nothing was paid"))
         }
@@ -91,7 +97,7 @@ async fn connect(connection: &Connection) -> Result<Lilypad, Error> {
     }
 }
 
-async fn submit(settings: &RunSettings) -> Result<(Lilypad, Job), Error> {
+async fn submit(settings: &RunSettings, progress: &mut Progress<'_>) -> Result<(Lilypad, Job), Error> {
     let lilypad = connect(&settings.connection).await?;
     if settings.detach && lilypad.owns_network() {
         return Err(Error::Usage {
@@ -118,8 +124,11 @@ async fn submit(settings: &RunSettings) -> Result<(Lilypad, Job), Error> {
     if let Some(provider) = settings.target {
         job = job.target(provider);
     }
-    let job = job.submit().await?;
-    Ok((lilypad, job))
+    let job = job.check().await?;
+    for warning in job.warnings() {
+        progress.note(&format!("note: {}", one_line(warning, MAX_NOTE_CHARS)));
+    }
+    Ok((lilypad, job.submit().await?))
 }
 
 async fn find(settings: &AttachSettings) -> Result<(Lilypad, Job), Failure> {

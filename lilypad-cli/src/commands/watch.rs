@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Most characters of a line about the job, so that a module's name cannot fill the screen.
-const MAX_NOTE_CHARS: usize = 400;
+pub(super) const MAX_NOTE_CHARS: usize = 400;
 
 /// How long the report of a failure waits for the chain to say where the money is.
 const SETTLEMENT_PATIENCE: Duration = Duration::from_secs(5);
@@ -89,9 +89,6 @@ impl Watch<'_> {
             None => format!("module at commit {}", job.commit()),
         });
         self.note(&format!("job offer {}", job.id()));
-        for warning in job.warnings() {
-            self.note(&format!("note: {warning}"));
-        }
         if job.terms().is_some() {
             self.say_deal(job);
         }

@@ -149,7 +149,13 @@ fn a_new_container_module_runs_where_an_engine_does() {
     let home = Home::new();
     home.run(&["module", "new", "-t", "docker-minimal", "lilypad-test-minimal"]).assert_succeeds();
     let folder = home.path().join("lilypad-test-minimal");
+    // Where there is an engine the image is made with the module, and the next line of the screen works.
+    let ran = home.run_in("lilypad-test-minimal", &["module", "run", "--local", "-i", "name=moo"]);
+    let has_image = ran.code == Some(0);
     let built = Command::new(folder.join("build-image.sh")).output().map_err(|error| error.to_string());
+    if built.as_ref().is_ok_and(|output| output.status.success()) {
+        assert!(has_image && ran.stdout.starts_with("hello, moo\n"), "{ran:?}");
+    }
     let why = match &built {
         Ok(output) if output.status.success() => None,
         Ok(output) => Some(String::from_utf8_lossy(&output.stderr).into_owned()),
@@ -287,6 +293,37 @@ fn what_a_template_would_corrupt_is_refused_before_paying() {
     home.module("m", SUBST);
     let ran = home.run(&["run", "-n", "local", "./m", "-i", "Prompt=it says \"moo\""]);
     ran.assert_fails(2, "input \"Prompt\" breaks module ./m: {{subst \"%s\" .Prompt}}", "nothing was paid");
+}
+
+#[test]
+fn a_value_that_would_arrive_as_another_text_runs_only_when_that_is_wanted() {
+    let home = Home::new();
+    home.run(&["module", "new", "hello"]).assert_succeeds();
+    let folder = home.path().join("hello");
+    let template = folder.join("lilypad_module.json.tmpl");
+    let text = std::fs::read_to_string(&template).unwrap();
+    let exchanged = |with: &str| {
+        std::fs::write(&template, text.replace("{{or .name \"\\\"world\\\"\"}}", with)).unwrap();
+    };
+    exchanged("\"{{subst \"%s\" .name}}\"");
+    for words in [&["module", "run", "--local"][..], &["module", "render"], &["run", "-n", "local", "."]] {
+        let words = [words, &["-i", "name=C:\\new"]].concat();
+        let refused = home.run_in("hello", &words);
+        refused.assert_fails(2, "does not reach module . as it was typed", "--allow-altered-inputs");
+        let allowed = home.run_in("hello", &[words.as_slice(), &["--allow-altered-inputs"]].concat());
+        assert_eq!(allowed.code, Some(0), "{allowed:?}");
+    }
+    let ran = home.run_in("hello", &["module", "run", "--local", "--allow-altered-inputs", "-i", "name=C:\\new"]);
+    assert!(ran.stdout.starts_with("hello, C:\new\n"), "{ran:?}");
+    // What `js` does is said before anything runs or is offered.
+    exchanged("\"{{js .name}}\"");
+    for words in [&["module", "run", "--local"][..], &["module", "render"]] {
+        let ran = home.run_in("hello", &[words, &["-i", "name=moo"]].concat());
+        assert!(ran.stderr.contains("note: input name reaches module . as JSON text"), "{ran:?}");
+    }
+    let ran = home.run_in("hello", &["run", "-n", "local", ".", "-i", "name=moo"]);
+    let at = |text: &str| ran.stdout.find(text).unwrap_or_else(|| panic!("{text}: {ran:?}"));
+    assert!(at("note: input name reaches module . as JSON text") < at("job offer "), "{ran:?}");
 }
 
 #[test]

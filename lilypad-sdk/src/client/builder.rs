@@ -32,6 +32,38 @@ pub struct JobBuilder {
     altered: AlteredInputs,
 }
 
+/// A job that may be offered as it is.
+#[must_use = "a job is offered by submit()"]
+pub struct CheckedJob {
+    lilypad: Lilypad,
+    saved: SavedJob,
+    warnings: Vec<String>,
+}
+
+impl std::fmt::Debug for CheckedJob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CheckedJob").field("warnings", &self.warnings).finish_non_exhaustive()
+    }
+}
+
+impl CheckedJob {
+    /// What the creator may not have meant, though the job would run: inputs that the module never reads, that it lacks, or
+    /// that reach it as JSON text. Values are left out.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Offers the job.
+    ///
+    /// # Errors
+    /// [`Error::Solver`] and [`Error::Chain`] when they don't answer.
+    pub async fn submit(self) -> Result<Job, Error> {
+        let mut job = self.lilypad.start(self.saved, true).await?;
+        job.warnings = self.warnings;
+        Ok(job)
+    }
+}
+
 /// A module that is ready to be offered.
 struct Resolved {
     source: ModuleSource,
@@ -132,17 +164,25 @@ impl JobBuilder {
     /// [`Error::Module`] before anything is sent, [`Error::Usage`] when the key is a service's, [`Error::Funds`] when the
     /// account can't pay, [`Error::Solver`] and [`Error::Chain`] when they don't answer.
     pub async fn submit(self) -> Result<Job, Error> {
-        let lilypad = self.lilypad.clone();
-        let inner = &lilypad.inner;
+        self.check().await?.submit().await
+    }
+
+    /// Does all that [`JobBuilder::submit`] does before the offer: nothing is sent yet, and what there is to be said about the
+    /// inputs can be read.
+    ///
+    /// # Errors
+    /// As [`JobBuilder::submit`].
+    pub async fn check(self) -> Result<CheckedJob, Error> {
         let Resolved { source, module, inputs, warnings, checkout } = self.resolve().await?;
         let inputs_path = input_folder::check_declared(&self.module, &module, self.inputs_path.as_deref())?;
         let workload = module.workload().map_err(|error| error.in_module(&self.module))?;
         checkout.check_files(&workload).map_err(|error| error.in_module(&self.module))?;
         let (from_block, ()) = tokio::try_join!(self.check_funds(), self.check_roles())?;
+        let inner = &self.lilypad.inner;
         let offer = JobOffer {
             created_at: now(),
             nonce: nonce()?,
-            job_creator: lilypad.address().to_string(),
+            job_creator: self.lilypad.address().to_string(),
             module: source.to_config(),
             spec: module.machine.clone(),
             inputs: Some(inputs),
@@ -164,9 +204,8 @@ impl JobBuilder {
             max_mediation_fee: Amount::from_tokens(self.pricing.mediation_fee),
             check_result: draw(self.mediation_chance)?,
         };
-        let mut job = lilypad.start(SavedJob { offer, limits, inputs_path, from_block }, true).await?;
-        job.warnings = warnings;
-        Ok(job)
+        let saved = SavedJob { offer, limits, inputs_path, from_block };
+        Ok(CheckedJob { lilypad: self.lilypad, saved, warnings })
     }
 
     /// The module at a commit, rendered, its inputs as the offer carries them, and what is odd about those given.

@@ -43,7 +43,7 @@ pub(crate) use self::input_folder::check_declared;
 #[cfg(feature = "devnet")]
 pub(crate) use self::paths::private_dir;
 pub use self::{
-    builder::JobBuilder,
+    builder::{CheckedJob, JobBuilder},
     config::ConnectConfig,
     error::ClientError,
     handle::{Interrupted, Job, JobEvent, Stage},

@@ -248,10 +248,10 @@ impl FailureKind {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::EngineUnavailable { engine, .. } if engine == "docker" => {
-                "start a Docker engine on the provider, or use a module with a WASM job".into()
+                "start a Docker engine on the machine that runs the job, or use a module with a WASM job".into()
             }
             Self::ImageMissing { image, .. } => format!(
-                "build it on the provider (docker build -t {image} .) or push it to a registry the provider reaches"
+                "build it on the machine that runs the job (docker build -t {image} .) or push it to a registry the provider reaches"
             ),
             Self::NotAllowed { .. } => "ask for less in the template, or find a provider that allows it".into(),
             Self::HashMismatch { .. } => "update the sha256 in the template, or restore the module".into(),

@@ -28,6 +28,13 @@ pub struct TemplateInput {
     pub reads: Vec<Read>,
 }
 
+impl TemplateInput {
+    /// An input that a template may read, though not by its name.
+    pub(super) fn unnamed(name: &str) -> Self {
+        Self { name: name.to_owned(), default: None, required: false, reads: Vec::new() }
+    }
+}
+
 /// The inputs a template reads, in the order in which it first reads them, with their defaults. Nothing is run.
 ///
 /// `name` is the template's name in error texts, as for [`render`](fn@super::render).

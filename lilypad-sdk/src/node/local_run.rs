@@ -19,9 +19,12 @@ use crate::{
     Error,
     client::check_declared,
     deal::execution_timeout,
-    executor::{EventSink, ExecutorError, ExecutorKind, ExecutorSet, OutputSpec, RunReport, RunRequest},
+    executor::{EventSink, ExecutorError, ExecutorKind, ExecutorSet, FailureKind, OutputSpec, RunReport, RunRequest},
     module::{AlteredInputs, Checkout, Program},
 };
+
+/// What builds a module's image, where its author left such a script.
+const BUILD_SCRIPT: &str = "build-image.sh";
 
 /// A run of a module on this machine.
 #[derive(Clone, Debug)]
@@ -107,7 +110,8 @@ impl LocalRun {
         let allowed = execution_timeout(module.execution_timeout_seconds)
             .map_err(|error| Error::Usage { what: format!("module {}: {error}", self.shown), hint: String::new() })?;
         request.limits.time = job.timeout.unwrap_or(Duration::MAX).min(allowed);
-        executors.run(request, EventSink::none()).await.map_err(|error| failed(&self.shown, &error))
+        let builds = self.checkout.dir().join(BUILD_SCRIPT).is_file();
+        executors.run(request, EventSink::none()).await.map_err(|error| failed(&self.shown, &error, builds))
     }
 }
 
@@ -132,7 +136,7 @@ fn no_engine(shown: &str, kind: ExecutorKind, error: &ExecutorError) -> Error {
     Error::Job { what: format!("module {shown} needs {kind}, which does not answer: {}", error.reason()), hint }
 }
 
-fn failed(shown: &str, error: &ExecutorError) -> Error {
+fn failed(shown: &str, error: &ExecutorError, builds: bool) -> Error {
     let tail = error.stderr_tail().trim();
     let what = if tail.is_empty() {
         format!("module {shown} gave no result: {}", error.reason())
@@ -142,8 +146,14 @@ fn failed(shown: &str, error: &ExecutorError) -> Error {
     let hint = error
         .hint()
         .unwrap_or_else(|| "correct what the message names; `lilypad module lint` may tell more".to_owned());
+    let hint = match error.kind() {
+        FailureKind::ImageMissing { .. } if builds => {
+            format!("build the image first: ./{BUILD_SCRIPT} in the module's folder")
+        }
+        _ => hint,
+    };
     match error.kind() {
-        crate::executor::FailureKind::TimeLimit { .. } => Error::Timeout { what, hint },
+        FailureKind::TimeLimit { .. } => Error::Timeout { what, hint },
         _ => Error::Job { what, hint },
     }
 }

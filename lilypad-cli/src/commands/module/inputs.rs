@@ -23,7 +23,7 @@ pub(super) async fn inputs(args: &InputsArgs, data: &Path, printer: &Printer) ->
     if wants_json(args.json, printer) {
         print_json(&json!({"module": which.shown, "inputs": inputs}), printer);
     } else if inputs.is_empty() {
-        printer.line("the module takes no inputs");
+        printer.line("the module names no inputs");
     } else {
         printer.plain(table(&inputs));
     }

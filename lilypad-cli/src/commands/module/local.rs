@@ -9,7 +9,7 @@ use lilypad_sdk::{
 };
 use serde_json::json;
 
-use super::{altered, given, print_json, wants_json, which};
+use super::{altered, given, print_json, say_oddities, wants_json, which};
 use crate::{
     args::LocalRunArgs,
     commands::{failure::of_sdk, watch::tail},
@@ -31,6 +31,10 @@ pub(super) async fn run(args: &LocalRunArgs, data: PathBuf, printer: &Printer) -
         Some(folder) => std::path::absolute(&folder).unwrap_or(folder),
         None => free_folder(&data.join("local-runs"))?,
     };
+    // What is wrong is said by the run.
+    if let Ok((inputs, _)) = which.checkout.prepare(&which.shown, &inputs, altered(args.allow_altered_inputs)) {
+        say_oddities(&which, &inputs, printer);
+    }
     let executors = ExecutorSet::new()
         .with(WasmExecutor::new().map_err(|error| Failure::of(Exit::Job, &error))?)
         .with(DockerExecutor::new(DockerConfig::new("module-run")));

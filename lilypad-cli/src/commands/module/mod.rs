@@ -11,8 +11,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 use lilypad_sdk::{
     Error,
     module::{
-        AlteredInputs, Checkout, FetchPolicy, Fetcher, ModuleError, ModuleReference, TEMPLATE_PATH, parse_input_flag,
+        AlteredInputs, Checkout, FetchPolicy, Fetcher, ModuleError, ModuleReference, TEMPLATE_PATH, input_warnings,
+        parse_input_flag,
     },
+    types::one_line,
 };
 
 use super::failure::of_sdk;
@@ -100,6 +102,16 @@ impl WhichArgs {
 
 fn given(args: &GivenInputs) -> Result<BTreeMap<String, String>, Failure> {
     args.input.iter().map(|text| parse_input_flag(text).map_err(of_module)).collect()
+}
+
+/// Longest note, in characters.
+const NOTE_SHOWN: usize = 400;
+
+/// Says what a person may not have meant by these inputs; faults are told by what follows.
+fn say_oddities(which: &Which, inputs: &BTreeMap<String, String>, printer: &Printer) {
+    let template = which.checkout.template();
+    let warnings = template.and_then(|template| input_warnings(template, &which.shown, inputs)).unwrap_or_default();
+    warnings.iter().for_each(|warning| printer.aside(&one_line(warning, NOTE_SHOWN)));
 }
 
 /// What `--allow-altered-inputs` means.

@@ -1,6 +1,6 @@
 //! `lilypad module new`.
 
-use std::path::Path;
+use std::{path::Path, process::Stdio, time::Duration};
 
 use lilypad_sdk::module::{ModuleError, scaffold::Scaffold};
 use serde_json::json;
@@ -11,6 +11,17 @@ use crate::{
     exit::{Exit, Failure},
     printer::Printer,
 };
+
+/// Makes the image of a module that has one.
+const BUILD_SCRIPT: &str = "build-image.sh";
+/// How long that may take.
+const BUILD_PATIENCE: Duration = Duration::from_secs(60);
+
+async fn build(folder: &Path) -> bool {
+    let script =
+        tokio::process::Command::new(folder.join(BUILD_SCRIPT)).stdin(Stdio::null()).kill_on_drop(true).output();
+    matches!(tokio::time::timeout(BUILD_PATIENCE, script).await, Ok(Ok(output)) if output.status.success())
+}
 
 pub(super) async fn new(args: &NewArgs, printer: &Printer) -> Result<Exit, Failure> {
     let Some(scaffold) = Scaffold::named(&args.template) else {
@@ -37,7 +48,9 @@ pub(super) async fn new(args: &NewArgs, printer: &Printer) -> Result<Exit, Failu
     if !in_place {
         printer.line(format_args!("    cd {}", name.display()));
     }
-    for step in scaffold.first_steps() {
+    // What was just written is our own script, so it may run; without an engine or a compiler it is the first step.
+    let built = folder.join(BUILD_SCRIPT).is_file() && build(&folder).await;
+    for step in scaffold.first_steps().iter().filter(|step| !(built && step.ends_with(BUILD_SCRIPT))) {
         printer.line(format_args!("    {step}"));
     }
     printer.line("\n🐸 GLHF!");

@@ -5,7 +5,7 @@ use std::path::Path;
 use lilypad_sdk::{module::render_text, types::plain_lines};
 use serde_json::json;
 
-use super::{altered, given, of_module, print_json, wants_json, which};
+use super::{altered, given, of_module, print_json, say_oddities, wants_json, which};
 use crate::{
     args::RenderArgs,
     exit::{Exit, Failure},
@@ -22,6 +22,9 @@ pub(super) async fn render(args: &RenderArgs, data: &Path, printer: &Printer) ->
         None => inputs,
     };
     let checked = which.checkout.prepare(&which.shown, &inputs, altered(args.allow_altered_inputs));
+    if let Ok((inputs, _)) = &checked {
+        say_oddities(&which, inputs, printer);
+    }
     let text = which.checkout.template().and_then(|template| render_text(template, &which.shown, &inputs));
     let text = match text {
         Ok(text) => String::from_utf8_lossy(&text).into_owned(),

@@ -214,6 +214,14 @@ impl<'a> Sample<'a> {
 
     /// Says what was not looked at.
     pub(super) fn partial(&self, report: &mut Report) {
+        if let Some(place) = self.template.survey().whole {
+            let message = "the template takes its inputs as a whole here, which is not followed: it may read more than are listed";
+            report.add(Diagnostic::new(Rule::Partial, Severity::Note, message).at(self.template.position(place)).says(
+                "looks at nothing",
+                "looks at all that a person gives before anything is offered",
+                "read inputs by name: {{.name}}",
+            ));
+        }
         let message = if self.prober.is_spent() {
             "the template takes long to render, so not all values and combinations of its inputs were tried".to_owned()
         } else if self.reads.len() > MOST {

@@ -6,10 +6,10 @@
 //! values reached may differ, and there the value must stand where the harmless one stood, or a JSON text of it where the
 //! template makes JSON texts of all values (`js`).
 //!
-//! Two renderings are enough when all is well; with a fault each input is looked at alone, to name it. All of it together is
+//! Two renderings are enough when all is well, and none beyond them for values without special characters; with a fault each input is looked at alone, to name it. All of it together is
 //! bounded (`probe.rs`): what a larger template leaves unlooked at is refused by [`render_checked`], and said by lint. Where a
-//! value decides which parts of the template run, and where the template changes it on purpose (`urlquery`, a width), nothing
-//! is compared.
+//! value decides which parts of the template run, so that no calm value of its length and beginning runs the same ones, and where
+//! the template changes it on purpose (`urlquery`, a width), texts are not compared.
 
 mod compare;
 mod probe;
@@ -135,7 +135,7 @@ fn breaks(
         });
     }
     let kind = HarmKind::Breaks(syntax.message.clone());
-    Ok(culprit.map(|culprit| blame(culprit, shot, syntax.offset, kind)))
+    Ok(culprit.map(|culprit| blame(prober, culprit, shot, syntax.offset, kind)))
 }
 
 /// Whether the module differs from one with harmless values in all places only where those stood, and the values stand there.
@@ -146,7 +146,7 @@ fn all_well(
     shot: &Shot,
     node: &Node,
 ) -> Result<bool, Stop> {
-    if suspects.iter().any(|input| is_transformed(input)) {
+    if suspects.iter().any(|input| is_transformed(prober, input)) {
         return Ok(false);
     }
     let mut calm = inputs.clone();
@@ -189,36 +189,66 @@ fn changes(
             return Err(Stop::Spent);
         }
         let value = inputs.get(&input.name).map(String::as_str).unwrap_or_default();
-        for harmless in HARMLESS {
-            let plain = match prober.shoot(&with(inputs, &input.name, harmless)) {
+        if soothed(value) == value {
+            continue;
+        }
+        // What the template gives with a calm value, and runs the same parts, but is no JSON: then the value is part of it.
+        let mut bears = None;
+        for calm in calm_values(value) {
+            let plain = match prober.shoot(&with(inputs, &input.name, &calm)) {
                 Ok(plain) => plain,
                 Err(Stop::Template(_)) => continue,
                 Err(Stop::Spent) => return Err(Stop::Spent),
             };
-            let Ok(expected) = &plain.node else { continue };
             // Where the value decides which parts run, the author compares it on purpose.
-            if plain.traced.path().eq(shot.traced.path()) {
-                let end = shot.traced.output.len();
-                if let Some(path) = stray(expected, node, harmless, is_transformed(input)) {
-                    return Ok(Some(blame(input, shot, end, HarmKind::Injects(path))));
-                }
-                let is_own = |expected: &str, found: &str| stands_there(expected, found, harmless, value);
-                if policy == AlteredInputs::Refuse
-                    && !is_transformed(input)
-                    && let Some(path) = altered(expected, node, harmless, &is_own)
-                {
-                    return Ok(Some(blame(input, shot, end, HarmKind::Alters(path))));
-                }
+            if !plain.traced.path().eq(shot.traced.path()) {
+                continue;
+            }
+            let differs = plain.traced.output.iter().zip(&shot.traced.output).take_while(|(a, b)| a == b).count();
+            let Ok(expected) = &plain.node else {
+                bears = bears.or(Some(differs));
+                continue;
+            };
+            bears = None;
+            let is_transformed = is_transformed(prober, input);
+            if let Some(path) = stray(expected, node, &calm, is_transformed) {
+                return Ok(Some(blame(prober, input, shot, differs, HarmKind::Injects(path))));
+            }
+            let is_own = |expected: &str, found: &str| stands_there(expected, found, &calm, value);
+            if policy == AlteredInputs::Refuse
+                && !is_transformed
+                && let Some(path) = altered(expected, node, &calm, &is_own)
+            {
+                return Ok(Some(blame(prober, input, shot, differs, HarmKind::Alters(path))));
             }
             break;
+        }
+        if let Some(differs) = bears {
+            let around = "the JSON around it".to_owned();
+            return Ok(Some(blame(prober, input, shot, differs, HarmKind::Injects(around))));
         }
     }
     Ok(None)
 }
 
+/// Values that a template does the same with as with `value`, if it does so with any: as long, and one that begins alike.
+fn calm_values(value: &str) -> [String; 3] {
+    let length = value.chars().count();
+    let padded =
+        |text: &str, with: char| text.chars().chain(std::iter::repeat(with)).take(length.max(text.len())).collect();
+    [padded(HARMLESS[0], 'v'), padded(HARMLESS[1], '0'), soothed(value)]
+}
+
+/// The value with an `x` in the place of each character that means something in JSON or to a template's functions.
+fn soothed(value: &str) -> String {
+    let is_calm = |c: char| c.is_ascii_alphanumeric() || " _-./".contains(c);
+    value.chars().map(|c| if is_calm(c) { c } else { 'x' }).collect()
+}
+
 /// Whether the template changes the input on purpose somewhere.
-fn is_transformed(input: &TemplateInput) -> bool {
-    input.reads.iter().any(|read| read.is_transformed)
+fn is_transformed(prober: &Prober<'_>, input: &TemplateInput) -> bool {
+    // Of an input that is read in other ways than by its name nobody knows.
+    (input.reads.is_empty() && prober.any_transforms) || input.reads.iter().any(|read| read.is_transformed)
 }
 
 /// Which inputs each action reads, by the place where the action begins.
@@ -234,19 +264,16 @@ pub(in crate::module) fn writers<'i>(
     writers
 }
 
-/// The read of `input` that is nearest before a place of the output.
-fn blame(input: &TemplateInput, shot: &Shot, offset: usize, kind: HarmKind) -> Harm {
+/// The read of `input` that is nearest before a place of the output; of an input that is not read by its name, the action there.
+fn blame(prober: &Prober<'_>, input: &TemplateInput, shot: &Shot, offset: usize, kind: HarmKind) -> Harm {
     let writers = writers(&[input]);
-    let written = shot.traced.back_from(offset).filter(|piece| piece.is_action);
-    let written = written.filter_map(|piece| writers.get(&piece.source)).find_map(|reads| reads.first());
+    let actions = || shot.traced.back_from(offset).filter(|piece| piece.is_action);
+    let nearest = actions().next().map_or(0, |piece| piece.source);
+    let written = actions().find_map(|piece| writers.get(&piece.source)?.first());
     let read = written.map(|&(_, read)| read).or_else(|| input.reads.last());
-    Harm {
-        input: input.name.clone(),
-        action: read.map(|read| read.action.to_string()).unwrap_or_default(),
-        line: read.map_or(1, |read| read.line),
-        column: read.map_or(1, |read| read.column),
-        kind,
-    }
+    let (line, column) = read.map_or_else(|| prober.template.position(nearest), |read| (read.line, read.column));
+    let action = read.map_or_else(|| prober.template.action_at(nearest), |read| read.action.to_string());
+    Harm { input: input.name.clone(), action, line, column, kind }
 }
 
 /// What becomes of a value that reaches the program as another text than was typed.
@@ -288,7 +315,11 @@ pub(in crate::module) fn render_checked_for(
         return rendered;
     }
     let Ok(template) = Template::parse(file, text) else { return rendered };
-    let reads = asked(&template);
+    let mut reads = asked(&template);
+    // A template may read more than it names.
+    let named: BTreeSet<String> = reads.iter().map(|input| input.name.clone()).collect();
+    let unnamed = inputs.keys().filter(|name| !named.contains(*name));
+    reads.extend(unnamed.map(|name| TemplateInput::unnamed(name)));
     let harm = match harm(&mut Prober::new(&template), &reads.iter().collect::<Vec<_>>(), inputs, policy) {
         Ok(Some(harm)) => harm,
         Ok(None) | Err(Stop::Template(_)) => return rendered,
@@ -419,6 +450,39 @@ mod tests {
         for text in ["--url={{urlquery .A}}", "{{html .A}}", "{{subst \"%.3s\" .A}}"] {
             assert!(check(&job(text), &[("A", "a b & c=d")]).is_ok(), "{text}");
         }
+    }
+
+    #[test]
+    fn values_that_need_each_other_are_refused() {
+        let text =
+            r#"{"job":{"Spec":{"Docker":{"Image":"i","Entrypoint":["{{subst "%s" .A}}","{{subst "%s" .B}}"]}}}}"#;
+        let error = check(text, &[("A", "\\"), ("B", ",\"pwned\",\"x")]).unwrap_err();
+        assert!(matches!(error, ModuleError::InputInjects { .. }), "{error}");
+    }
+
+    #[test]
+    fn inputs_are_looked_at_however_they_are_read() {
+        let job = |text: &str| format!(r#"{{"job":{{"Spec":{{"Docker":{{"Image":"i","Entrypoint":[{text}]}}}}}}}}"#);
+        for text in [
+            r#""{{range .}}{{subst "%s" .}}{{end}}""#,
+            r#""{{with $}}{{subst "%s" .A}}{{end}}""#,
+            r#""{{$d := .}}{{subst "%s" $d.A}}""#,
+            r#""{{$k := "A"}}{{subst "%s" (index . $k)}}""#,
+            r#""{{if gt (len .A) 2}}x{{end}}", "{{subst "%s" .A}}""#,
+            r#""a{{if lt .A "\"5\""}}s{{end}}", "{{subst "%s" .A}}""#,
+        ] {
+            let error = check(&job(text), &[("A", "1\",\"evil")]).expect_err(text);
+            let ModuleError::InputInjects { input, action, .. } = &error else { panic!("{text}: {error}") };
+            assert!(input == "A" && action.contains("subst"), "{text}: {error}");
+            let error = check(&job(text), &[("A", "1:\\new")]).expect_err(text);
+            assert!(matches!(error, ModuleError::InputAlters { .. }), "{text}: {error}");
+            assert!(check(&job(text), &[("A", "plain, as it is")]).is_ok(), "{text}");
+        }
+        let sliced = job(r#""{{slice .A 1 20}}","{{subst "%s" .A}}""#);
+        let error = check(&sliced, &[("A", "12345678901234567890x\",\"evil")]).unwrap_err();
+        assert!(matches!(error, ModuleError::InputInjects { .. }), "{error}");
+        let key = r#"{"{{subst "%s" .A}}":1,"job":{"Spec":{"Docker":{"Image":"i"}}}}"#;
+        assert!(matches!(check(key, &[("A", "C:\\new")]), Err(ModuleError::InputAlters { .. })));
     }
 
     #[test]

@@ -35,12 +35,14 @@ pub(in crate::module) enum Stop {
 #[derive(Debug)]
 pub(in crate::module) struct Prober<'a> {
     pub(in crate::module) template: &'a Template,
+    /// Whether the template writes anything else than its values on purpose.
+    pub(in crate::module) any_transforms: bool,
     left: usize,
 }
 
 impl<'a> Prober<'a> {
     pub(in crate::module) fn new(template: &'a Template) -> Self {
-        Self { template, left: WORK }
+        Self { template, any_transforms: template.survey().any_transforms, left: WORK }
     }
 
     pub(in crate::module) fn is_spent(&self) -> bool {

@@ -53,17 +53,34 @@ impl Template {
     /// Every place where this template reads a member of its data, in the order of the text. A template that
     /// `{{template "x" .Y}}` calls counts as if it were given the whole data.
     pub fn reads(&self) -> Vec<Read> {
-        let mut walk = Walk { template: self, found: Vec::new(), declared: Vec::new(), any_transforms: false };
+        self.survey().reads
+    }
+
+    /// The same, and what reads do not tell.
+    pub(crate) fn survey(&self) -> Survey {
+        let mut walk =
+            Walk { template: self, found: Vec::new(), declared: Vec::new(), any_transforms: false, whole: None };
         for list in self.templates.0.values() {
             walk.list(list, Scope { dot_is_data: true, guarded: false });
         }
-        walk.reads()
+        walk.survey()
     }
 
     /// Where a byte of the text stands: line and character of the line, both from 1.
     pub fn position(&self, offset: usize) -> (usize, usize) {
         self.places.get_or_init(|| Arc::new(Places::of(&self.text))).at(&self.text, offset)
     }
+}
+
+/// What a template does with its data.
+#[derive(Clone, Debug)]
+pub(crate) struct Survey {
+    /// Every place where it reads a member by name, in the order of the text.
+    pub(crate) reads: Vec<Read>,
+    /// Whether it writes anything else than its values on purpose.
+    pub(crate) any_transforms: bool,
+    /// Where it first takes its data as a whole (`range .`, `$d := .`): what it reads that way is not among the reads.
+    pub(crate) whole: Option<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -88,7 +105,7 @@ impl Action {
         Self {
             text: Arc::from(text),
             start: pipe.start,
-            is_transformed: calls(pipe, &transforms),
+            is_transformed: transforms_in(pipe),
             is_escaped: calls(pipe, &|function, _| matches!(function, Function::Js | Function::Html)),
             declares: !pipe.decl.is_empty(),
         }
@@ -101,6 +118,7 @@ struct Walk<'a> {
     /// Reads whose value goes into a variable.
     declared: Vec<usize>,
     any_transforms: bool,
+    whole: Option<usize>,
 }
 
 impl Walk<'_> {
@@ -113,13 +131,15 @@ impl Walk<'_> {
                     self.whole(pipe, scope, usage, None, format!("{{{{{pipe}}}}}"));
                 }
                 Node::Template(call) => {
-                    if let Some(pipe) = &call.pipe {
+                    if let Some(pipe) = &call.pipe
+                        && !is_all_data(pipe, scope)
+                    {
                         self.whole(pipe, scope, Usage::Tested, None, call.to_string());
                     }
                 }
                 Node::If { pipe, body, otherwise } => self.branch("if", pipe, body, otherwise, scope, scope),
                 Node::With { pipe, body, otherwise } => {
-                    let inside = Scope { dot_is_data: false, ..scope };
+                    let inside = Scope { dot_is_data: is_all_data(pipe, scope), ..scope };
                     self.branch("with", pipe, body, otherwise, scope, inside);
                 }
                 Node::Range { pipe, body, otherwise } => {
@@ -132,7 +152,14 @@ impl Walk<'_> {
 
     fn branch(&mut self, word: &str, pipe: &Pipe, body: &List, otherwise: &List, scope: Scope, inside: Scope) {
         let fallback = if is_one_field(pipe) { plain_text(otherwise) } else { None };
-        self.whole(pipe, scope, Usage::Tested, fallback.as_ref(), format!("{{{{{word} {pipe}}}}}"));
+        if word == "range" || !is_all_data(pipe, scope) {
+            let action = Action {
+                is_transformed: word != "if" && transforms_in(pipe),
+                ..Action::of(pipe, format!("{{{{{word} {pipe}}}}}"))
+            };
+            self.any_transforms |= action.is_transformed;
+            self.pipe(pipe, scope, Usage::Tested, fallback.as_ref(), &action);
+        }
         self.list(body, Scope { guarded: true, ..inside });
         self.list(otherwise, Scope { guarded: true, ..scope });
     }
@@ -187,11 +214,11 @@ impl Walk<'_> {
                     self.add(operand.pos, name.to_string(), usage, fallback, action);
                 }
             }
-            Term::Variable { name, fields } if &**name == "$" => {
-                if let Some(name) = fields.first() {
-                    self.add(operand.pos, name.to_string(), usage, fallback, action);
-                }
-            }
+            Term::Variable { name, fields } if &**name == "$" => match fields.first() {
+                Some(name) => self.add(operand.pos, name.to_string(), usage, fallback, action),
+                None => self.whole = self.whole.or(Some(operand.pos)),
+            },
+            Term::Dot if scope.dot_is_data => self.whole = self.whole.or(Some(operand.pos)),
             Term::Chain { node, .. } => self.operand(node, scope, usage, fallback, action),
             Term::Pipe(pipe) => self.pipe(pipe, scope, usage, fallback, action),
             _ => {}
@@ -217,7 +244,7 @@ impl Walk<'_> {
         });
     }
 
-    fn reads(mut self) -> Vec<Read> {
+    fn survey(mut self) -> Survey {
         for index in self.declared {
             if let Some(read) = self.found.get_mut(index) {
                 read.is_transformed |= self.any_transforms;
@@ -225,7 +252,7 @@ impl Walk<'_> {
         }
         self.found.sort_by_key(|read| read.offset);
         self.found.dedup();
-        self.found
+        Survey { reads: self.found, any_transforms: self.any_transforms, whole: self.whole }
     }
 }
 
@@ -243,6 +270,10 @@ fn calls(pipe: &Pipe, is_such: &dyn Fn(Function, &Command) -> bool) -> bool {
         };
         here || command.args.iter().any(inside)
     })
+}
+
+fn transforms_in(pipe: &Pipe) -> bool {
+    calls(pipe, &transforms)
 }
 
 /// Whether a function writes something else than its values on purpose.
@@ -284,6 +315,14 @@ fn is_data(operand: &Operand, scope: Scope) -> bool {
     match &operand.term {
         Term::Dot => scope.dot_is_data,
         Term::Variable { name, fields } => &**name == "$" && fields.is_empty(),
+        _ => false,
+    }
+}
+
+/// Whether a pipeline is nothing but the template's data.
+fn is_all_data(pipe: &Pipe, scope: Scope) -> bool {
+    match (pipe.decl.as_slice(), pipe.commands.as_slice()) {
+        ([], [command]) => matches!(command.args.as_slice(), [operand] if is_data(operand, scope)),
         _ => false,
     }
 }
@@ -356,6 +395,21 @@ mod tests {
     }
 
     #[test]
+    fn says_where_the_data_is_taken_as_a_whole() {
+        let whole = |text: &str| Template::parse("t", text).unwrap().survey().whole;
+        for text in ["{{range .}}{{.}}{{end}}", "{{$d := .}}{{$d.a}}", "{{index . $}}", "{{.a}}{{$}}", "{{print .}}"] {
+            assert!(whole(text).is_some(), "{text}");
+        }
+        for text in
+            ["{{.a}}{{index . \"b\"}}", "{{with $}}{{.a}}{{end}}", "{{define \"x\"}}{{.b}}{{end}}{{template \"x\" .}}"]
+        {
+            assert_eq!(whole(text), None, "{text}");
+        }
+        assert_eq!(reads("{{with $}}{{.a}}{{end}}")[0].0, "a");
+        assert_eq!(whole("ab{{range .}}{{end}}"), Some(10));
+    }
+
+    #[test]
     fn tells_what_is_written_otherwise_on_purpose() {
         let transformed =
             |text: &str| Template::parse("t", text).unwrap().reads().iter().all(|read| read.is_transformed);
@@ -375,6 +429,7 @@ mod tests {
         }
         assert!(transformed("{{$x := .A}}{{urlquery $x}}"), "another action writes it");
         assert!(!transformed("{{$x := .A}}{{js $x}}"));
+        assert!(!transformed("{{if gt (len .A) 2}}x{{end}}"), "nothing is written there");
     }
 
     #[test]

@@ -48,7 +48,18 @@ impl Traced {
     }
 }
 
+/// Longest action shown, in bytes.
+const LONGEST_ACTION: usize = 120;
+
 impl Template {
+    /// The text of the action that begins at a byte.
+    pub(crate) fn action_at(&self, start: usize) -> String {
+        let text = self.text.get(start..).unwrap_or_default();
+        let text = text.get(..LONGEST_ACTION).unwrap_or(text);
+        let end = text.windows(2).position(|window| window == b"}}").map_or(text.len(), |at| at + 2);
+        String::from_utf8_lossy(text.get(..end).unwrap_or_default()).into_owned()
+    }
+
     /// Runs the template as [`Template::execute`] does and tells where each part of the output comes from. The number is that
     /// of the steps taken, also when it fails.
     pub(crate) fn execute_traced(&self, data: &Value) -> (Result<Traced, TemplateError>, usize) {

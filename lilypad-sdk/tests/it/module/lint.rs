@@ -145,6 +145,20 @@ fn formats_that_do_not_fit_are_told_although_go_reports_no_error() {
 }
 
 #[test]
+fn what_was_not_looked_at_is_said() {
+    let found = exchanged("{{or .Message \"\\\"moo\\\"\"}}", "\"{{range .}}{{.}}{{end}}\"", Rule::Partial);
+    assert!(found.message.contains("as a whole") && found.severity == Severity::Note, "{found:?}");
+    let many: String = (0..70).map(|number| format!("{{{{.n{number}}}}},")).collect();
+    let text = format!(r#"{{"a":[{many}0],"job":{{"Spec":{{"Docker":{{"Image":"i:1"}}}}}}}}"#);
+    let report = lint(&Subject::new(text.as_bytes(), "t"));
+    assert!(report.diagnostics.iter().any(|found| found.rule == Rule::Partial && found.message.contains("70 inputs")));
+    let slow =
+        format!("{{{{range $i, $c := $}}}}{}{{{{end}}}}{text}", "{{range $}}{{range $}}{{end}}{{end}}".repeat(2));
+    let report = lint(&Subject::new(slow.as_bytes(), "t"));
+    assert!(report.diagnostics.iter().any(|found| found.message.contains("takes long to render")), "{report:#?}");
+}
+
+#[test]
 fn a_comma_that_an_absent_input_leaves_is_found() {
     let env = "\"EnvironmentVariables\": [{{if .A}}{{.A}},{{end}}{{if .B}}{{.B}}{{end}}], \"Entrypoint\":";
     let found = exchanged("\"Entrypoint\":", env, Rule::InputCombination);
