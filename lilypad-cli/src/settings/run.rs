@@ -136,7 +136,7 @@ pub(crate) fn template_path(reader: &Reader<'_>, flag: Option<&str>) -> Result<O
 /// The module with its template at that path.
 pub(crate) fn at_path(reference: ModuleReference, path: &str) -> Result<ModuleReference, Failure> {
     reference.with_path(path).map_err(|error| {
-        Failure::usage(format!("MODULE_PATH: {error}"))
+        Failure::usage(format!("--module-path or MODULE_PATH: {error}"))
             .hint("give the template's path inside the repository, such as sub/lilypad_module.json.tmpl")
     })
 }

@@ -27,8 +27,8 @@ pub fn parse_input_flag(text: &str) -> Result<(String, String), ModuleError> {
     }
 }
 
-/// What the inputs of a job leave undone: those that the template never reads, those that it writes but did not get, and those
-/// that reach the program as JSON texts, in quotes that nobody typed. `module` is its name in the texts. Values are left out.
+/// What the inputs of a job leave undone: those that the template never reads, those that it writes but did not get, those that
+/// its formats do not fit, and those that reach the program as JSON texts, in quotes that nobody typed. `module` is its name in the texts. Values are left out.
 ///
 /// # Errors
 /// [`ModuleError::Template`] when the template cannot be parsed.
@@ -72,6 +72,11 @@ pub fn input_warnings(
     let lacking = asked.iter().filter(|input| input.required && !inputs.contains_key(&input.name));
     for lacking in lacking.take(MOST_NAMES) {
         warnings.push(format!("input {} was not given, and module {module} has no default for it", lacking.name));
+    }
+    for fault in template.format_faults().into_iter().filter(|fault| !fault.noise.is_empty()).take(MOST_NAMES) {
+        let action = one_line(&fault.action, SHOWN);
+        warnings
+            .push(format!("module {module} writes {} in {action}, whatever is given", one_line(&fault.noise, SHOWN)));
     }
     if let Ok(Shot { node: Ok(node), .. }) = &whole {
         for (input, read) in quoted(node, &asked, inputs) {
@@ -195,6 +200,11 @@ mod tests {
             warnings(r#"{"a":"A={{js .A}}","b":{{.B}}}"#, &["A", "B"]),
             ["input A reaches module m as JSON text, in quotes that nobody typed: {{js .A}} does that"]
         );
+        assert_eq!(
+            warnings(r#"{"a":["{{subst "STEPS=%d" .A}}"]}"#, &["A"]),
+            [r#"module m writes %!d(string=…) in {{subst "STEPS=%d" .A}}, whatever is given"#]
+        );
+        assert!(warnings(r#"{"a":{{printf "%q" .A}}}"#, &["A"])[0].contains("as JSON text"));
         assert_eq!(warnings("{{.A}}", &[]), ["input A was not given, and module m has no default for it"]);
         assert!(
             warnings("{{range $k, $v := .}}{{$k}}{{$v}}{{end}}", &["A", "B"]).is_empty(),

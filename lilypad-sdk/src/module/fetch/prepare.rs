@@ -135,7 +135,7 @@ impl Checkout {
             .map(|error| {
                 Diagnostic::new(Rule::ModuleFile, Severity::Fault, error.to_string()).says(
                     "does not run WASM",
-                    "the job fails at the provider, after the deal",
+                    "refused before anything is offered",
                     "commit the file, and write its SHA-256 (sha256sum FILE) into Metadata.sha256",
                 )
             })

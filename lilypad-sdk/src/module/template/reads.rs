@@ -41,7 +41,7 @@ pub struct Read {
     /// Whether the action writes something else than the member on purpose: `urlquery`, `html`, `len`, `slice`, a verb other
     /// than `%s`, `%v` and `%d`.
     pub(crate) is_transformed: bool,
-    /// Whether the action escapes for another language: `js`, `html`.
+    /// Whether the action escapes for another language: `js`, `html`, `%q`.
     pub(crate) is_escaped: bool,
     /// Byte of the text at which the action begins.
     pub(crate) start: usize,
@@ -106,7 +106,7 @@ impl Action {
             text: Arc::from(text),
             start: pipe.start,
             is_transformed: transforms_in(pipe),
-            is_escaped: calls(pipe, &|function, _| matches!(function, Function::Js | Function::Html)),
+            is_escaped: calls(pipe, &escapes),
             declares: !pipe.decl.is_empty(),
         }
     }
@@ -282,6 +282,18 @@ fn transforms(function: Function, command: &Command) -> bool {
         Function::Urlquery | Function::Html | Function::Len | Function::Slice => true,
         Function::Printf | Function::Subst => match command.args.get(1).map(|format| &format.term) {
             Some(Term::Str { value, .. }) => has_other_verbs(value),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether a function escapes for another language, quotes included.
+fn escapes(function: Function, command: &Command) -> bool {
+    match function {
+        Function::Js | Function::Html => true,
+        Function::Printf | Function::Subst => match command.args.get(1).map(|format| &format.term) {
+            Some(Term::Str { value, .. }) => value.windows(2).any(|verb| verb == b"%q"),
             _ => false,
         },
         _ => false,
