@@ -290,7 +290,10 @@ const REFUSED_OURS: &str = "refused before anything is offered, with the place";
 pub fn lint(subject: &Subject<'_>) -> Report {
     let mut report = Report::default();
     match Template::parse(subject.name, subject.template) {
-        Ok(template) => look(subject, &template, &mut report),
+        Ok(template) => {
+            look(subject, &template, &mut report);
+            forgive_what_is_not_followed(&template, &mut report);
+        }
         Err(error) => {
             report.add(template_fault(&error));
             report.gpu = GpuNeeds::of(&scan::scan(subject.template), None);
@@ -298,6 +301,18 @@ pub fn lint(subject: &Subject<'_>) -> Report {
     }
     report.sort();
     report
+}
+
+/// A template that takes its inputs as a whole may read some that nobody could fill in here: without them it stops or leaves no
+/// JSON, and may run all the same when they are given.
+fn forgive_what_is_not_followed(template: &Template, report: &mut Report) {
+    if template.survey().whole.is_none() {
+        return;
+    }
+    let doubtful = [Rule::TemplateRun, Rule::NotJson, Rule::InputBreaks];
+    for found in report.diagnostics.iter_mut().filter(|found| doubtful.contains(&found.rule)) {
+        found.severity = found.severity.min(Severity::Warning);
+    }
 }
 
 fn look(subject: &Subject<'_>, template: &Template, report: &mut Report) {
@@ -311,8 +326,9 @@ fn look(subject: &Subject<'_>, template: &Template, report: &mut Report) {
             report.gpu = GpuNeeds::of(&scan::scan(subject.template), None);
             match stop {
                 Stop::Template(error) => report.add(template_fault(error)),
-                Stop::Spent => sample.partial(report),
+                Stop::Spent => {}
             }
+            sample.partial(report);
             return;
         }
     };
@@ -322,7 +338,10 @@ fn look(subject: &Subject<'_>, template: &Template, report: &mut Report) {
     let place = |offset: usize| template.position(traced.source(offset));
     report.gpu = GpuNeeds::of(&entries, module.as_ref().and_then(|module| module.as_ref().ok()));
     match &module {
-        None => sample.not_json(report),
+        None => {
+            sample.not_json(report);
+            sample.partial(report);
+        }
         Some(Err(ModuleError::Member { member, what, .. })) => {
             let found = entries.iter().find(|entry| entry.shown().eq_ignore_ascii_case(member));
             let mut fault = Diagnostic::new(Rule::MemberValue, Severity::Fault, format!("{member} {what}")).says(

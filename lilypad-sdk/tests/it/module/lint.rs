@@ -148,6 +148,9 @@ fn formats_that_do_not_fit_are_told_although_go_reports_no_error() {
 fn what_was_not_looked_at_is_said() {
     let found = exchanged("{{or .Message \"\\\"moo\\\"\"}}", "\"{{range .}}{{.}}{{end}}\"", Rule::Partial);
     assert!(found.message.contains("as a whole") && found.severity == Severity::Note, "{found:?}");
+    let variable =
+        exchanged("{{or .Message \"\\\"moo\\\"\"}}", "\"{{$d := .}}{{subst \"%s\" $d.Message}}\"", Rule::TemplateRun);
+    assert_eq!(variable.severity, Severity::Warning, "with the input it runs: {variable:?}");
     let many: String = (0..70).map(|number| format!("{{{{.n{number}}}}},")).collect();
     let text = format!(r#"{{"a":[{many}0],"job":{{"Spec":{{"Docker":{{"Image":"i:1"}}}}}}}}"#);
     let report = lint(&Subject::new(text.as_bytes(), "t"));
