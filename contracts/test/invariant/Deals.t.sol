@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Base} from "../Base.t.sol";
+import {Walk} from "./Walk.sol";
 import {DealHandler} from "./DealHandler.sol";
 import {Set} from "./DealWorld.sol";
 
@@ -9,7 +9,7 @@ import {Set} from "./DealWorld.sol";
 /// handler checks the state graph, stamps, immutability and deadlines (I-6 to I-9, I-14, I-20, I-21), the isolation of deals
 /// and people (I-17, I-18), at the end of a deal what it has cost whom (I-4, I-5, I-10 to I-12, I-15, I-16), and after every
 /// step that one party alone can still end it (I-13).
-contract DealsInvariantTest is Base {
+contract DealsInvariantTest is Walk {
     uint256 private constant FUNDS = 100_000;
 
     DealHandler private _handler;
@@ -24,21 +24,8 @@ contract DealsInvariantTest is Base {
         _ownersShare = token.balanceOf(address(this)) + 3 * WALLET;
     }
 
-    function targetContracts() external view returns (address[] memory targets) {
-        targets = new address[](1);
-        targets[0] = address(_handler);
-    }
-
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
-    function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        targets = new FuzzSelector[](1);
-        targets[0].addr = address(_handler);
-        targets[0].selectors = new bytes4[](1);
-        targets[0].selectors[0] = DealHandler.step.selector;
+    function walker() internal view override returns (address at, bytes4 step) {
+        return (address(_handler), DealHandler.step.selector);
     }
 
     /// @dev One campaign for all of them: the walk is what costs. The handler's second book is kept from events alone.

@@ -5,7 +5,7 @@ import {LilypadOnChainJobCreator} from "../../src/LilypadOnChainJobCreator.sol";
 import {LilypadToken} from "../../src/LilypadToken.sol";
 import {ILilypadJobClient} from "../../src/interfaces/ILilypadJobs.sol";
 import {ILilypadOnChainJobCreator} from "../../src/interfaces/ILilypadOnChainJobCreator.sol";
-import {Base} from "../Base.t.sol";
+import {Walk} from "./Walk.sol";
 import {Vm} from "../Vm.sol";
 
 /// @notice A client that takes its result, refuses it, or uses the callback for an attack: 2 orders, 3 asks for the result
@@ -270,7 +270,7 @@ contract JobsHandler {
     }
 }
 
-contract JobsInvariantTest is Base {
+contract JobsInvariantTest is Walk {
     JobsHandler private _handler;
 
     function setUp() public override {
@@ -291,21 +291,8 @@ contract JobsInvariantTest is Base {
         }
     }
 
-    function targetContracts() external view returns (address[] memory targets) {
-        targets = new address[](1);
-        targets[0] = address(_handler);
-    }
-
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
-    function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        targets = new FuzzSelector[](1);
-        targets[0].addr = address(_handler);
-        targets[0].selectors = new bytes4[](1);
-        targets[0].selectors[0] = JobsHandler.step.selector;
+    function walker() internal view override returns (address at, bytes4 step) {
+        return (address(_handler), JobsHandler.step.selector);
     }
 
     /// forge-config: deep.invariant.runs = 20

@@ -5,7 +5,7 @@ import {LilypadPow} from "../../src/LilypadPow.sol";
 import {LilypadPowProxy} from "../../src/LilypadPowProxy.sol";
 import {LilypadProxyAdmin} from "../../src/LilypadProxyAdmin.sol";
 import {ILilypadPow} from "../../src/interfaces/ILilypadPow.sol";
-import {Base} from "../Base.t.sol";
+import {Walk} from "./Walk.sol";
 import {Vm} from "../Vm.sol";
 
 /// @notice Four miners and the owner at random: rounds, challenges, proofs that are right, too weak, repeated, late or another
@@ -202,7 +202,7 @@ contract PowHandler {
     }
 }
 
-contract PowInvariantTest is Base {
+contract PowInvariantTest is Walk {
     PowHandler private _handler;
 
     function setUp() public override {
@@ -215,21 +215,8 @@ contract PowInvariantTest is Base {
         _handler = new PowHandler(pow, implementation, address(this));
     }
 
-    function targetContracts() external view returns (address[] memory targets) {
-        targets = new address[](1);
-        targets[0] = address(_handler);
-    }
-
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
-    function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        targets = new FuzzSelector[](1);
-        targets[0].addr = address(_handler);
-        targets[0].selectors = new bytes4[](1);
-        targets[0].selectors[0] = PowHandler.step.selector;
+    function walker() internal view override returns (address at, bytes4 step) {
+        return (address(_handler), PowHandler.step.selector);
     }
 
     /// @dev I-25 to I-27 are checked by the handler, after each step.

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {LilypadUsers} from "../../src/LilypadUsers.sol";
 import {SharedStructs} from "../../src/types/SharedStructs.sol";
-import {Base} from "../Base.t.sol";
+import {Walk} from "./Walk.sol";
 import {Vm} from "../Vm.sol";
 
 /// @notice Five people change their records, enter and leave lists at random. A plain array remembers who must be where.
@@ -142,7 +142,7 @@ contract UsersHandler {
     }
 }
 
-contract UsersInvariantTest is Base {
+contract UsersInvariantTest is Walk {
     UsersHandler private _handler;
 
     function setUp() public override {
@@ -150,21 +150,8 @@ contract UsersInvariantTest is Base {
         _handler = new UsersHandler(users);
     }
 
-    function targetContracts() external view returns (address[] memory targets) {
-        targets = new address[](1);
-        targets[0] = address(_handler);
-    }
-
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
-    function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        targets = new FuzzSelector[](1);
-        targets[0].addr = address(_handler);
-        targets[0].selectors = new bytes4[](1);
-        targets[0].selectors[0] = UsersHandler.step.selector;
+    function walker() internal view override returns (address at, bytes4 step) {
+        return (address(_handler), UsersHandler.step.selector);
     }
 
     /// forge-config: deep.invariant.runs = 20

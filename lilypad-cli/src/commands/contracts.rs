@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use lilypad_sdk::{
     Error,
     chain::{
-        Chain as _, ChainError, Check, ContractStatus, DeployConfig, DeployedStep, Deployment, RpcChain, RpcConfig,
-        deploy_recorded, give, survey, verify,
+        Chain as _, ChainError, Check, ContractStatus, DeployConfig, DeployedStep, Deployment, Given, RpcChain,
+        RpcConfig, TxReceipt, deploy_recorded, give, survey, verify,
     },
     devnet::Devnet,
     types::Address,
@@ -269,13 +269,26 @@ fn say_contract(one: &ContractStatus, printer: &Printer) {
 
 async fn fund(settings: &FundSettings, printer: &Printer) -> Result<Exit, Failure> {
     let (chain, _) = open(&settings.set).await?;
-    let given = give(&chain, settings.account, settings.ether, settings.tokens).await.map_err(failed)?;
-    let sent = |amount, receipt: &Option<_>, unit: &str| {
-        let receipt: &lilypad_sdk::chain::TxReceipt = receipt.as_ref()?;
+    // Each is said at once: a second run would send it again.
+    let mut is_begun = false;
+    let say = |given: Given, receipt: &TxReceipt| {
+        is_begun = true;
+        let (amount, unit) = match given {
+            Given::Ether => (settings.ether, "ETH"),
+            Given::Tokens => (settings.tokens, "LP"),
+        };
         printer.line(format_args!("sent {amount} {unit} to {}  {}", settings.account, receipt.hash));
-        Some(json!({ "amount_wei": amount, "transaction": receipt.hash }))
+        printer.event(&json!({ "event": "sent", "unit": unit, "amount_wei": amount, "transaction": receipt.hash }));
     };
-    let (ether, tokens) = (sent(settings.ether, &given.ether, "ETH"), sent(settings.tokens, &given.tokens, "LP"));
+    let given = give(&chain, settings.account, settings.ether, settings.tokens, say).await;
+    let given = given.map_err(|error| match is_begun {
+        true => failed(error).hint("the ETH was sent; repeat with --lp alone"),
+        false => failed(error),
+    })?;
+    let sent = |amount, receipt: Option<TxReceipt>| {
+        receipt.map(|receipt| json!({ "amount_wei": amount, "transaction": receipt.hash }))
+    };
+    let (ether, tokens) = (sent(settings.ether, given.ether), sent(settings.tokens, given.tokens));
     printer.document(&json!({
         "event": "funded",
         "account": settings.account,

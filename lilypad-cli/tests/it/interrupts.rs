@@ -158,10 +158,11 @@ fn ctrl_c_is_heard_while_a_template_works() {
     std::fs::write(folder.join("lilypad_module.json.tmpl"), template).unwrap();
     let mut command = lilypad(home.path());
     command.args(["run", "-n", "local", "./slow", "-i", "a=x\"y"]).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().unwrap();
+    let mut child = command.spawn().unwrap();
     // The template is rendered once its snapshot is there.
     let snapshots = home.path().join("data/snapshots");
     while !std::fs::read_dir(&snapshots).is_ok_and(|mut entries| entries.next().is_some()) {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before its template worked");
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     signal(&child, "INT");

@@ -159,7 +159,8 @@ impl OnChainJobs {
 
     /// Orders a job at the expense of this connection's own account; gives its number.
     ///
-    /// `inputs` are `name=value`. The account must have approved the deposit: see [`OnChainJobs::approve`].
+    /// `inputs` are `name=value`. The account must have approved the deposit: see [`OnChainJobs::approve`]. Not repeatable: after
+    /// an error other than `Reverted`, or when the program died, look with [`OnChainJobs::ordered`] before ordering again.
     ///
     /// # Errors
     ///

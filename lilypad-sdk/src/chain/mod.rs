@@ -42,8 +42,8 @@ mod conformance_jobs;
 pub use crate::wallet::{SignError, Wallet, WalletError};
 pub use call::{ChainCall, ServiceType, SignedTx, TxJournal, TxOptions, TxReceipt};
 pub use deploy::{
-    Check, ContractStatus, DeployConfig, DeployProgress, DeployedContract, DeployedStep, Deployment, Gift, PendingStep,
-    deploy, deploy_recorded, fund, give, survey, verify,
+    Check, ContractStatus, DeployConfig, DeployProgress, DeployedContract, DeployedStep, Deployment, Gift, Given,
+    PendingStep, deploy, deploy_recorded, fund, give, survey, verify,
 };
 pub use error::ChainError;
 pub use event::{BlockHead, ChainEvent, ChainEventKind, EventCursor, REWIND, deal_key};

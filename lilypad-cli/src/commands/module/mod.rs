@@ -107,7 +107,7 @@ fn given(args: &GivenInputs) -> Result<BTreeMap<String, String>, Failure> {
 /// Longest note, in characters.
 const NOTE_SHOWN: usize = 400;
 
-/// Says what a person may not have meant by these inputs; faults are told by what follows.
+/// Says what a person may not have meant by inputs that a module was rendered with. What does not render has nothing to be said of.
 fn say_oddities(which: &Which, inputs: &BTreeMap<String, String>, printer: &Printer) {
     let template = which.checkout.template();
     let warnings = template.and_then(|template| input_warnings(template, &which.shown, inputs)).unwrap_or_default();

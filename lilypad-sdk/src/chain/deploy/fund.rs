@@ -39,6 +39,15 @@ pub async fn fund(chain: &RpcChain, accounts: &[Address], ether: Amount, tokens:
     Ok(())
 }
 
+/// What [`give`] sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// Ether.
+    Ether,
+    /// Tokens of the network.
+    Tokens,
+}
+
 /// What was sent to an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -49,12 +58,21 @@ pub struct Gift {
     pub tokens: Option<TxReceipt>,
 }
 
-/// Sends ether and tokens from the account of `chain`. Nothing is sent unless both are there.
+/// Sends ether and then tokens from the account of `chain`; `sent` is told of each as soon as its receipt is there. Nothing is
+/// sent unless both are there.
+///
+/// Not repeatable: after an error, or when the program died, see what `to` has before giving again. `fund` fills up instead.
 ///
 /// # Errors
 ///
 /// `InsufficientFunds` and `InsufficientTokens`; else as [`Chain::send`].
-pub async fn give(chain: &RpcChain, to: Address, ether: Amount, tokens: Amount) -> Result<Gift, ChainError> {
+pub async fn give(
+    chain: &RpcChain,
+    to: Address,
+    ether: Amount,
+    tokens: Amount,
+    mut sent: impl FnMut(Given, &TxReceipt),
+) -> Result<Gift, ChainError> {
     let address = Chain::address(chain).ok_or(ChainError::ReadOnly { call: "fund" })?;
     if !tokens.is_zero() {
         let have = Chain::token_balance(chain, address).await?;
@@ -68,12 +86,16 @@ pub async fn give(chain: &RpcChain, to: Address, ether: Amount, tokens: Amount) 
     }
     let mut gift = Gift { ether: None, tokens: None };
     if !ether.is_zero() {
-        gift.ether =
-            Some(Chain::send(chain, ChainCall::TransferEther { to, amount: ether }, TxOptions::default()).await?);
+        let call = ChainCall::TransferEther { to, amount: ether };
+        let receipt = Chain::send(chain, call, TxOptions::default()).await?;
+        sent(Given::Ether, &receipt);
+        gift.ether = Some(receipt);
     }
     if !tokens.is_zero() {
         let call = ChainCall::TransferTokens { to, amount: tokens };
-        gift.tokens = Some(Chain::send(chain, call, TxOptions::default()).await?);
+        let receipt = Chain::send(chain, call, TxOptions::default()).await?;
+        sent(Given::Tokens, &receipt);
+        gift.tokens = Some(receipt);
     }
     Ok(gift)
 }

@@ -25,7 +25,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use alloy_primitives::{Address, B256, address};
 
 pub use self::{
-    fund::{Gift, fund, give},
+    fund::{Gift, Given, fund, give},
     record::{DeployedContract, Deployment, PendingStep},
     run::{deploy, deploy_recorded},
     verify::{Check, ContractStatus, survey, verify},

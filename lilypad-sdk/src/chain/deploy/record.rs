@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs, io,
-    io::Write as _,
+    io::{Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -107,15 +107,17 @@ impl Deployment {
     ///
     /// [`ChainError::DeploymentFile`] when it cannot be read, is larger than 1 MiB, or does not have this shape.
     pub fn read(path: &Path) -> Result<Option<Self>, ChainError> {
-        let size = match fs::metadata(path) {
-            Ok(meta) => meta.len(),
+        let file = match fs::File::open(path) {
+            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unusable(path, &error, "see that it can be read")),
         };
-        if size > MAX_BYTES {
-            return Err(unusable(path, format_args!("{size} bytes are more than {MAX_BYTES}"), OTHER_FILE));
+        let mut text = Vec::new();
+        let read = file.take(MAX_BYTES + 1).read_to_end(&mut text);
+        read.map_err(|error| unusable(path, &error, "see that it can be read"))?;
+        if u64::try_from(text.len()).is_ok_and(|length| length > MAX_BYTES) {
+            return Err(unusable(path, format_args!("it has more than {MAX_BYTES} bytes"), OTHER_FILE));
         }
-        let text = fs::read(path).map_err(|error| unusable(path, &error, "see that it can be read"))?;
         let found: Self = serde_json::from_slice(&text).map_err(|error| unusable(path, error, OTHER_FILE))?;
         if (found.format, found.abi.as_str()) != (FORMAT, ABI) {
             let problem = format!("format {} with abi {} is not known", found.format, found.abi);
@@ -197,5 +199,27 @@ pub(super) fn lock(path: &Path) -> Result<fs::File, ChainError> {
             "wait for it to end; the same command then goes on where it stopped",
         )),
         Err(fs::TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_up_to_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("local.json");
+        let problem = |bytes: usize| {
+            fs::write(&path, vec![b' '; bytes]).unwrap();
+            Deployment::read(&path).unwrap_err().to_string()
+        };
+        let most = usize::try_from(MAX_BYTES).unwrap();
+        assert!(problem(most).contains("EOF"), "read whole, and no JSON");
+        assert!(problem(most + 1).contains("more than 1048576 bytes"));
+        fs::remove_file(&path).unwrap();
+        assert_eq!(Deployment::read(&path).unwrap(), None);
     }
 }

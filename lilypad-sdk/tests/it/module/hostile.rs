@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use lilypad_sdk::module::lint::{Subject, lint};
+use lilypad_sdk::module::lint::{Rule, Subject, lint};
 use lilypad_sdk::module::{decode, input_warnings, render_checked, template_inputs};
 
 /// Longest template, in bytes.
@@ -27,6 +27,7 @@ fn everything(text: &str) {
     let mut subject = Subject::new(text.as_bytes(), "t");
     subject.inputs.clone_from(&inputs);
     let report = lint(&subject);
+    assert!(!report.diagnostics.is_empty(), "none of them is a module");
     assert!(report.diagnostics.len() <= 40 * 40, "{}", report.diagnostics.len());
     for found in &report.diagnostics {
         for text in [&found.message, &found.mend].into_iter().chain(&found.action) {
@@ -86,6 +87,20 @@ hostile! {
     outputs_of_a_job: filled("{\"job\":{\"Spec\":{\"Docker\":{\"Image\":\"i\"},\"Outputs\":[", |_| "{},".to_owned(), "{}]}}}");
     escapes_of_escapes: format!("{{\"a\":\"{{{{js .a{}}}}}\"}}", "|js".repeat(40));
     loops_in_loops: format!("{}{{{{$}}}}{}", "{{range $}}".repeat(10), "{{end}}".repeat(10));
+}
+
+#[test]
+fn what_is_left_out_of_a_report_is_counted() {
+    let text = filled("{", |_| "\"MACHINE\":{},".to_owned(), "\"z\":0}");
+    let report = lint(&Subject::new(text.as_bytes(), "t"));
+    assert!(report.left_out > 10_000, "{}", report.left_out);
+    let many = filled(
+        "{\"a\":[",
+        |n| format!("\"{{{{subst \"%s\" .n{n}}}}}\","),
+        "0],\"job\":{\"Spec\":{\"Docker\":{\"Image\":\"i:1\"}}}}",
+    );
+    let report = lint(&Subject::new(many.as_bytes(), "t"));
+    assert!(report.diagnostics.iter().any(|found| found.rule == Rule::Partial), "not all of it was tried");
 }
 
 #[test]
